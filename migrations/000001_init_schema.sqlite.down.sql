@@ -1,0 +1,7 @@
+DROP TABLE logs;
+DROP TABLE schedules;
+DROP TABLE skills;
+DROP TABLE tasks;
+DROP TABLE messages;
+DROP TABLE sessions;
+DROP TABLE users;

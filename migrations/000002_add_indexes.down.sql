@@ -1,0 +1,5 @@
+DROP INDEX idx_sessions_user_id;
+DROP INDEX idx_messages_session_id;
+DROP INDEX idx_tasks_session_id;
+DROP INDEX idx_tasks_status;
+DROP INDEX idx_logs_level;

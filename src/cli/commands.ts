@@ -1,0 +1,171 @@
+import {
+  down,
+  loadSettings,
+  MigrateError,
+  newMigration,
+  type Options,
+  type ProgressEvent,
+  status,
+  up,
+} from '../index.ts'
+import { downText, newText, statusText, upText } from './output.ts'
+
+/** An option of the command line: what stands behind it, if anything, and what it does. */
+export interface Option {
+  readonly value?: string
+  readonly does: string
+}
+
+/** Options that every command takes. */
+export const COMMON = {
+  database: { value: 'URL', does: 'sqlite:./data/app.db, a path, or postgres://… (also DATABASE_URL)' },
+  dir: { value: 'DIR', does: 'the folder of the migrations' },
+  config: { value: 'FILE', does: 'config.yml or config.json with a section "database"' },
+  json: { does: 'print one JSON document' },
+  quiet: { does: 'print nothing but errors' },
+  verbose: { does: 'print more: where errors come from, the SQL of a dry run' },
+  'no-color': { does: 'print without colors (also NO_COLOR)' },
+  yes: { does: 'answer every question with yes' },
+  help: { does: 'print help' },
+  version: { does: 'print the version' },
+} as const satisfies Record<string, Option>
+
+const TO = { value: 'ID', does: 'as far as this migration, itself included' }
+const STEPS = { value: 'N', does: 'so many migrations' }
+const DRY_RUN = { does: 'only tell what would be done' }
+const TRANSACTION = {
+  value: 'each|all',
+  does: 'a transaction for each migration (default), or one: all or nothing',
+}
+const LOCK_TIMEOUT = {
+  value: 'SECONDS',
+  does: 'how long to wait for another process that migrates (default 60)',
+}
+
+/** The values of the options, as the command line gives them. */
+export type Values = Readonly<Record<string, string | boolean | undefined>>
+
+/** What a command gives back: the library's result, the same for people, and an exit status. */
+interface Outcome {
+  readonly result: object
+  readonly text: string
+  readonly status?: number
+}
+
+interface Command {
+  readonly usage: string
+  readonly does: string
+  readonly options: Readonly<Record<string, Option>>
+  run(words: readonly string[], values: Values, onProgress: (event: ProgressEvent) => void): Promise<Outcome>
+}
+
+/** The commands, a row for each: one call of the library. */
+export const COMMANDS: Readonly<Record<string, Command>> = {
+  up: {
+    usage: 'up [ID]',
+    does: 'apply everything pending, or exactly the one named',
+    options: {
+      to: TO,
+      steps: STEPS,
+      'dry-run': DRY_RUN,
+      transaction: TRANSACTION,
+      'allow-out-of-order': { does: 'apply migrations that come before one that is applied' },
+      'lock-timeout': LOCK_TIMEOUT,
+    },
+    run: async (words, values, onProgress) => {
+      const result = await up({
+        ...(await common(values)),
+        ...change(words, values),
+        onProgress,
+        allowOutOfOrder: values['allow-out-of-order'] === true,
+      })
+      return { result, text: upText(result) }
+    },
+  },
+  down: {
+    usage: 'down [ID]',
+    does: 'roll back the last one, or exactly the one named',
+    options: {
+      to: { ...TO, does: 'back to this migration, itself included' },
+      steps: STEPS,
+      all: { does: 'every applied migration' },
+      'dry-run': DRY_RUN,
+      transaction: TRANSACTION,
+      'lock-timeout': LOCK_TIMEOUT,
+    },
+    run: async (words, values, onProgress) => {
+      const all = values.all === true ? { all: true } : {}
+      const result = await down({ ...(await common(values)), ...change(words, values), ...all, onProgress })
+      return { result, text: downText(result) }
+    },
+  },
+  status: {
+    usage: 'status',
+    does: 'what is applied, pending, changed, missing, out of order',
+    options: { check: { does: 'exit with 3 if not up to date' } },
+    run: async (words, values) => {
+      atMost(0, words)
+      const result = await status(await common(values))
+      return { result, text: statusText(result), status: values.check === true && !result.upToDate ? 3 : 0 }
+    },
+  },
+  new: {
+    usage: 'new NAME',
+    does: 'write the empty files of a migration',
+    options: {
+      date: { does: 'the version is a day, such as 20260115' },
+      timestamp: { does: 'the version is a second, such as 20260115093000' },
+      neutral: { does: 'one pair of files for both databases' },
+    },
+    run: async (words, values) => {
+      if (words.length === 0) throw usage('new needs a NAME', 'such as "new add_email"')
+      if (values.date && values.timestamp) throw usage('--date and --timestamp cannot be given together')
+      const { dir } = await settings(values)
+      const style = values.date ? 'date' : values.timestamp ? 'timestamp' : undefined
+      const result = await newMigration({
+        name: words.join(' '),
+        ...(dir !== undefined && { dir }),
+        ...(style && { version: style }),
+        neutral: values.neutral === true,
+      })
+      return { result, text: newText(result) }
+    },
+  },
+}
+
+function settings(values: Values) {
+  const given = { database: values.database, dir: values.dir, config: values.config }
+  return loadSettings(Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined)))
+}
+
+/** Where the database and the migrations are. */
+async function common(values: Values): Promise<Options> {
+  const { database, dir } = await settings(values)
+  return { ...(database !== undefined && { database }), ...(dir !== undefined && { migrations: dir }) }
+}
+
+/** The options of `up` and `down`. */
+function change(words: readonly string[], values: Values) {
+  atMost(1, words)
+  const [id] = words
+  return {
+    ...(id !== undefined && { id }),
+    ...(typeof values.to === 'string' && { to: values.to }),
+    ...(values.steps !== undefined && { steps: Number(values.steps) }),
+    ...(values['lock-timeout'] !== undefined && { lockTimeout: 1000 * Number(values['lock-timeout']) }),
+    ...(values.transaction !== undefined && { transaction: values.transaction as 'each' | 'all' }),
+    dryRun: values['dry-run'] === true,
+  }
+}
+
+function atMost(most: number, words: readonly string[]): void {
+  if (words.length > most) throw usage(`"${words[most]}" is one word too many`)
+}
+
+/** The command line was used wrongly. */
+export function usage(
+  message: string,
+  hint = '"nexflow-migrate --help" lists the commands and their options',
+): MigrateError {
+  return new MigrateError('USAGE', message, { hint })
+}

@@ -1,0 +1,90 @@
+import { MigrateError } from '../core/errors.ts'
+import { type Dialect, type Migration, readMigrations } from '../core/migrations.ts'
+import { planDown } from '../core/plan.ts'
+import { parseScript, type Script } from '../core/script.ts'
+import { type Database, withDatabase } from '../database/database.ts'
+import { eraseSql, keptDown, readHistory, TABLE } from '../database/history.ts'
+import { dialectOf } from '../database/target.ts'
+import { apply, type Step } from './apply.ts'
+import {
+  type ChangeOptions,
+  checkOptions,
+  DEFAULT_DATABASE,
+  type DoneStep,
+  done,
+  lockOptions,
+  NEXFLOW_MIGRATIONS,
+  type PlannedStep,
+  planned,
+} from './options.ts'
+
+export interface DownOptions extends ChangeOptions {
+  /** Every applied migration. */
+  readonly all?: boolean
+}
+
+export interface DownResult {
+  readonly dialect: Dialect
+  /** The database, without user and password. */
+  readonly database: string
+  readonly rolledBack: readonly DoneStep[]
+  /** What a dry run would have rolled back. */
+  readonly planned: readonly PlannedStep[]
+}
+
+/**
+ * Rolls back: the last migration that was applied, or as far as `to`, `steps`, `all` or `id` say.
+ * It uses the file of the down script if it is there, and the script kept in the history if it is not.
+ *
+ * @throws USAGE, UNKNOWN_ID, LATER_APPLIED, NO_DOWN, IRREVERSIBLE, NOT_IN_TRANSACTION, LOCK_TIMEOUT, ABORTED,
+ *   FOREIGN_HISTORY, SQL, TRANSACTION_STATEMENT; the codes of the files: see `readMigrations`;
+ *   the codes of the connection: CONFIG, CONNECTION, AUTHENTICATION, PERMISSION, READ_ONLY, NOT_A_DATABASE, BUSY
+ */
+export async function down(options: DownOptions = {}): Promise<DownResult> {
+  checkOptions(options)
+  const {
+    database: target = DEFAULT_DATABASE,
+    migrations: source = NEXFLOW_MIGRATIONS,
+    dryRun = false,
+  } = options
+  const migrations = readMigrations(source, dialectOf(target))
+
+  return withDatabase(target, {}, async (database) => {
+    const plan = async (): Promise<Step[]> => {
+      const steps: Step[] = []
+      for (const { id } of planDown(migrations, await readHistory(database), options)) {
+        const migration = migrations.find((one) => one.id === id)
+        const script = await downScript(database, id, migration)
+        steps.push({ id, script, record: await eraseSql(database, id) })
+      }
+      return steps
+    }
+    const result = { dialect: database.dialect, database: database.name, rolledBack: [], planned: [] }
+    const glance = await plan()
+    if (glance.length === 0) return result
+    if (dryRun) return { ...result, planned: planned(glance) }
+
+    return database.lock(await database.qualify(TABLE), lockOptions(options), async () => {
+      const steps = await plan()
+      await apply(database, 'down', steps, options)
+      return { ...result, rolledBack: done(steps) }
+    })
+  })
+}
+
+async function downScript(database: Database, id: string, migration: Migration | undefined): Promise<Script> {
+  const kept = migration?.down === undefined ? await keptDown(database, id) : undefined
+  const script =
+    migration?.down?.() ??
+    (kept === undefined ? undefined : parseScript(`${id} (kept in the history)`, Buffer.from(kept)))
+  const reason = script?.irreversible ?? (script === undefined ? migration?.up.irreversible : undefined)
+  if (reason !== undefined) {
+    throw new MigrateError('IRREVERSIBLE', `${id} cannot be rolled back: ${reason}`, {
+      hint: 'write a new migration that brings what you need, or restore a backup',
+    })
+  }
+  if (script !== undefined) return script
+  throw new MigrateError('NO_DOWN', `${id} has no down script`, {
+    hint: `write ${id}.down.sql`,
+  })
+}

@@ -1,0 +1,55 @@
+import { MigrateError } from '../core/errors.ts'
+import type { Dialect } from '../core/migrations.ts'
+import { type Connected, connectForApplication } from '../database/database.ts'
+import { dialectOf } from '../database/target.ts'
+import { DEFAULT_DATABASE, type Logger, type Options } from './options.ts'
+import { type UpOptions, up } from './up.ts'
+
+/** An open, migrated database. `native` is the driver's own handle: a `DatabaseSync`, or a `pg.Pool`. */
+export type OpenDatabase<D extends Dialect = Dialect> = Extract<Connected, { dialect: D }> & {
+  /** Ids of the migrations that this start applied. */
+  readonly migrated: readonly string[]
+}
+
+export interface OpenDatabaseOptions
+  extends Pick<Options, 'migrations' | 'onProgress' | 'signal'>,
+    Pick<UpOptions, 'transaction' | 'lockTimeout' | 'allowOutOfOrder'> {
+  readonly type?: Dialect
+  /** A path, or a URL of the dialect that `type` names. Default: `./data/nexflow.db`. */
+  readonly path?: string
+  /** Default: warnings to the console. */
+  readonly logger?: Logger
+  /** Refuse a database that a newer build has migrated further. Default: start with a warning. */
+  readonly refuseNewer?: boolean
+}
+
+/**
+ * Opens a database as an application does at its start: foreign keys on, migrated, the native handle handed back.
+ * Any number of processes may start at once: one migrates, the others wait for it.
+ *
+ * @throws what `up` throws
+ */
+export function openDatabase(
+  options: OpenDatabaseOptions & { type: 'postgres' },
+): Promise<OpenDatabase<'postgres'>>
+export function openDatabase(
+  options: OpenDatabaseOptions & { type: 'sqlite' },
+): Promise<OpenDatabase<'sqlite'>>
+export function openDatabase(options?: OpenDatabaseOptions): Promise<OpenDatabase>
+export async function openDatabase(options: OpenDatabaseOptions = {}): Promise<OpenDatabase> {
+  const { path = DEFAULT_DATABASE, type = dialectOf(path), refuseNewer = false } = options
+  const logger = options.logger ?? { info: () => {}, warn: console.warn }
+  if (dialectOf(path) !== type) {
+    throw new MigrateError('CONFIG', `the type is ${type} and the path is not`, {
+      hint: 'give a path with sqlite, and a URL postgres://… with postgres',
+    })
+  }
+  const connected = await connectForApplication(path)
+  try {
+    const { applied } = await up({ ...options, logger, database: connected.native, allowNewer: !refuseNewer })
+    return { ...connected, migrated: applied.map(({ id }) => id) }
+  } catch (error) {
+    await connected.close()
+    throw error
+  }
+}

@@ -1,0 +1,31 @@
+import { type Dialect, readMigrations } from '../core/migrations.ts'
+import { compare, type Entry } from '../core/plan.ts'
+import { withDatabase } from '../database/database.ts'
+import { readHistory } from '../database/history.ts'
+import { dialectOf } from '../database/target.ts'
+import { DEFAULT_DATABASE, NEXFLOW_MIGRATIONS, type Options } from './options.ts'
+
+export interface StatusResult {
+  readonly dialect: Dialect
+  /** The database, without user and password. */
+  readonly database: string
+  /** Every migration is applied, and none is changed, missing or out of order. */
+  readonly upToDate: boolean
+  readonly migrations: readonly Entry[]
+}
+
+/**
+ * Tells which migrations are applied, pending, changed, missing or out of order. Changes nothing.
+ *
+ * @throws FOREIGN_HISTORY; the codes of the files: see `readMigrations`; the codes of the connection: CONFIG,
+ *   CONNECTION, AUTHENTICATION, PERMISSION, NOT_A_DATABASE, BUSY
+ */
+export async function status(options: Options = {}): Promise<StatusResult> {
+  const { database: target = DEFAULT_DATABASE, migrations: source = NEXFLOW_MIGRATIONS } = options
+  const files = readMigrations(source, dialectOf(target))
+  return withDatabase(target, {}, async (database) => {
+    const migrations = compare(files, await readHistory(database))
+    const upToDate = migrations.every(({ state }) => state === 'applied')
+    return { dialect: database.dialect, database: database.name, upToDate, migrations }
+  })
+}

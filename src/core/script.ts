@@ -1,0 +1,156 @@
+import { isUtf8 } from 'node:buffer'
+import { hash } from 'node:crypto'
+import { MigrateError } from './errors.ts'
+import { didYouMean, place, skipBlank } from './text.ts'
+
+/** One direction's SQL of one migration, with what its directives say. */
+export interface Script {
+  /** The file that it came from, as people are told. */
+  readonly file: string
+  /** The text without BOM, line ends as LF. */
+  readonly text: string
+  /** `sha256:` and the hash of `text`, so that a checkout on Windows is no edit. */
+  readonly checksum: string
+  /** `-- migrate: no-transaction`: run statement by statement, outside a transaction. */
+  readonly transaction: boolean
+  /** `-- migrate: irreversible <reason>`. */
+  readonly irreversible?: string
+  /** `-- migrate: nothing <reason>`. */
+  readonly nothing?: string
+}
+
+/** The directives: what stands behind `-- migrate:` or `-- lint:`, and what each must be followed by. */
+const DIRECTIVES = {
+  'migrate: no-transaction': '',
+  'migrate: irreversible': '<reason>',
+  'migrate: nothing': '<reason>',
+  'lint: ignore': '<rule> <reason>',
+} as const
+
+type Directive = keyof typeof DIRECTIVES
+
+const DIRECTIVE_LINE = /^[ \t]*--[ \t]*(migrate|lint):[ \t]*(.*?)[ \t]*$/
+
+/**
+ * Reads a script from the bytes of its file.
+ *
+ * @param file  its name for people
+ * @param bytes UTF-8 with or without a BOM, lines ending in LF or CRLF
+ * @throws FILE_TEXT (no UTF-8, a NUL), DIRECTIVE, EMPTY_SCRIPT
+ */
+export function parseScript(file: string, bytes: Buffer): Script {
+  if (!isUtf8(bytes)) {
+    throw new MigrateError('FILE_TEXT', `${file} is not UTF-8`, {
+      file,
+      line: invalidLine(bytes),
+      column: 1,
+      hint: 'save the file as UTF-8',
+    })
+  }
+  const nul = bytes.indexOf(0)
+  if (nul !== -1) {
+    const at = place(file, bytes.toString(), bytes.toString('utf8', 0, nul).length)
+    throw new MigrateError(
+      'FILE_TEXT',
+      `${file} holds a NUL character, where a database would stop reading`,
+      {
+        file,
+        line: at.line,
+        hint: 'remove it, or save the file as UTF-8 if it is UTF-16',
+      },
+    )
+  }
+  const text = normalize(bytes)
+  const checksum = `sha256:${hash('sha256', text)}`
+  const { directives, body } = readDirectives(file, text)
+  const reason = directives.get('migrate: irreversible')
+  const nothing = directives.get('migrate: nothing')
+  const statements = skipBlank(text, body)
+  if (nothing !== undefined && statements < text.length) {
+    throw new MigrateError('DIRECTIVE', `${file} says "-- migrate: nothing" and yet holds a statement`, {
+      ...place(file, text, statements),
+      hint: 'remove the directive or the statement',
+    })
+  }
+  if (nothing === undefined && reason === undefined && statements === text.length) {
+    throw new MigrateError('EMPTY_SCRIPT', `${file} holds no statement`, {
+      file,
+      hint: 'write its SQL, or "-- migrate: nothing <reason>" where nothing is to be done',
+    })
+  }
+  return {
+    file,
+    text,
+    checksum,
+    transaction: !directives.has('migrate: no-transaction'),
+    ...(reason !== undefined && { irreversible: reason }),
+    ...(nothing !== undefined && { nothing }),
+  }
+}
+
+function normalize(bytes: Buffer): string {
+  const bom = bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf ? 3 : 0
+  const text = bytes.toString('utf8', bom)
+  return bytes.includes(0x0d) ? text.replaceAll('\r\n', '\n') : text
+}
+
+function invalidLine(bytes: Buffer): number {
+  let line = 1
+  for (let start = 0; ; line++) {
+    const end = bytes.indexOf(0x0a, start)
+    if (end === -1 || !isUtf8(bytes.subarray(start, end))) return line
+    start = end + 1
+  }
+}
+
+/** Directives stand in the comment lines at the top; `body` is where those end. */
+function readDirectives(file: string, text: string): { directives: Map<Directive, string>; body: number } {
+  const directives = new Map<Directive, string>()
+  let body = 0
+  while (body < text.length) {
+    const end = text.indexOf('\n', body)
+    const line = text.slice(body, end === -1 ? text.length : end)
+    if (line.trim() !== '' && !line.trimStart().startsWith('--')) break
+    const found = DIRECTIVE_LINE.exec(line)
+    if (found) {
+      const { directive, rest } = readDirective(`${found[1]}: ${found[2]}`, file, text, body)
+      directives.set(directive, rest)
+    }
+    body = end === -1 ? text.length : end + 1
+  }
+  const stray = /^[ \t]*--[ \t]*migrate:/m.exec(body === 0 ? text : text.slice(body))
+  if (stray) {
+    throw new MigrateError('DIRECTIVE', `a directive in ${file} stands below the first statement`, {
+      ...place(file, text, body + stray.index),
+      hint: 'move it to the comment lines at the top of the file',
+    })
+  }
+  return { directives, body }
+}
+
+function readDirective(said: string, file: string, text: string, offset: number) {
+  const names = Object.keys(DIRECTIVES) as Directive[]
+  const directive = names.find((name) => said === name || said.startsWith(`${name} `))
+  if (directive === undefined) {
+    const [kind, word = ''] = said.split(/\s+/, 2)
+    throw new MigrateError('DIRECTIVE', `unknown directive "${kind} ${word}"`, {
+      ...place(file, text, offset),
+      hint:
+        said === 'migrate: up' || said === 'migrate: down'
+          ? 'this looks like a file of dbmate: put each direction into a file of its own, NAME.up.sql and NAME.down.sql'
+          : (didYouMean(`${kind} ${word}`, names) ?? `the directives are ${names.join(', ')}`),
+    })
+  }
+  const rest = said.slice(directive.length).trim()
+  const form = DIRECTIVES[directive]
+  const wanted = form === '' ? 0 : form.split(' ').length
+  const given = rest === '' ? 0 : rest.split(/\s+/).length
+  if (given < wanted || (wanted === 0 && given > 0)) {
+    const message = wanted === 0 ? `takes nothing behind it` : `needs its ${form} behind it`
+    throw new MigrateError('DIRECTIVE', `"${directive}" ${message}`, {
+      ...place(file, text, offset),
+      hint: `write "-- ${directive}${form && ` ${form}`}"`,
+    })
+  }
+  return { directive, rest }
+}

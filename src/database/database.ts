@@ -1,0 +1,114 @@
+import type { DatabaseSync } from 'node:sqlite'
+import type { Pool } from 'pg'
+import type { Dialect } from '../core/migrations.ts'
+import type { Sql } from '../core/sql-error.ts'
+import type { LockOptions } from './lock.ts'
+import { dialectOf, type Native, type Target } from './target.ts'
+
+/** A row as the driver gives it. */
+export type Row = Record<string, unknown>
+
+/**
+ * The seam between the databases. It knows SQL and nothing of migrations.
+ * Errors of a driver come out as MigrateError; an error in `Sql` has its file, line and column.
+ */
+export interface Database {
+  readonly dialect: Dialect
+  readonly native: Native
+  /** How people are told which database it is: no password. */
+  readonly name: string
+  /** The rows that one statement gives. */
+  query(sql: string): Promise<Row[]>
+  /** A string literal. */
+  quote(text: string): string
+  /** The columns of a table where new tables are made, with their types in lower case; none if it is not there. */
+  columns(table: string): Promise<Map<string, string>>
+  /** The table's name so that no setting of a script can make it mean another. */
+  qualify(table: string): Promise<string>
+  /**
+   * Runs scripts in one transaction: all or nothing, committed durably. Each group goes to the server in one
+   * message where it can, `BEGIN` and `COMMIT` with it.
+   *
+   * @param groups  scripts that belong together
+   * @param onGroup called before each group
+   * @throws SQL, TRANSACTION_STATEMENT and the errors of the connection
+   */
+  transaction(groups: readonly (readonly Sql[])[], onGroup?: (index: number) => void): Promise<void>
+  /**
+   * Runs a script statement by statement, outside a transaction.
+   *
+   * @throws SQL, TRANSACTION_STATEMENT and the errors of the connection
+   */
+  statements(script: Sql): Promise<void>
+  /**
+   * Does `work` while no other process does any under the same key.
+   * The lock is freed when the process dies.
+   *
+   * @throws LOCK_TIMEOUT, ABORTED
+   */
+  lock<T>(key: string, options: LockOptions, work: () => Promise<T>): Promise<T>
+  /** Gives back what was taken of the handle; the handle itself stays open. */
+  close(): Promise<void>
+}
+
+/** How a database is connected to. */
+export interface ConnectOptions {
+  /** Make the file, its folder and WAL mode where they are not there; without, a missing file counts as empty. */
+  readonly create?: boolean
+}
+
+/** What each dialect's `database.ts` gives. The driver is loaded with it, and not before. */
+interface Driver {
+  connect(target: string, options: ConnectOptions): Native | Promise<Native>
+  disconnect(native: Native): Promise<void>
+  wrap(native: Native): Promise<Database>
+}
+
+async function driver(dialect: Dialect): Promise<Driver> {
+  return dialect === 'sqlite' ? import('./sqlite/database.ts') : import('./postgres/database.ts')
+}
+
+/**
+ * Connects to a database, or takes the caller's handle, does `work` and closes what was opened.
+ *
+ * @throws CONFIG, CONNECTION, AUTHENTICATION, NOT_A_DATABASE, READ_ONLY, PERMISSION, BUSY, DATABASE
+ */
+export async function withDatabase<T>(
+  target: Target,
+  options: ConnectOptions,
+  work: (database: Database) => Promise<T>,
+): Promise<T> {
+  const { connect, disconnect, wrap } = await driver(dialectOf(target))
+  const native = typeof target === 'string' ? await connect(target, options) : target
+  try {
+    const database = await wrap(native)
+    try {
+      return await work(database)
+    } finally {
+      await database.close()
+    }
+  } finally {
+    if (typeof target === 'string') await disconnect(native)
+  }
+}
+
+/** A handle that an application goes on with. */
+export type Connected =
+  | { readonly dialect: 'sqlite'; readonly native: DatabaseSync; close(): Promise<void> }
+  | { readonly dialect: 'postgres'; readonly native: Pool; close(): Promise<void> }
+
+/**
+ * Connects for an application, which is given the driver's own handle: for PostgreSQL a pool.
+ *
+ * @throws CONFIG, CONNECTION, AUTHENTICATION, NOT_A_DATABASE, READ_ONLY, PERMISSION, BUSY
+ */
+export async function connectForApplication(target: string): Promise<Connected> {
+  if (dialectOf(target) === 'sqlite') {
+    const { connect, disconnect } = await import('./sqlite/database.ts')
+    const native = connect(target, { create: true })
+    return { dialect: 'sqlite', native, close: () => disconnect(native) }
+  }
+  const { connectPool, disconnect } = await import('./postgres/database.ts')
+  const native = await connectPool(target)
+  return { dialect: 'postgres', native, close: () => disconnect(native) }
+}

@@ -1,0 +1,134 @@
+import { MigrateError } from '../core/errors.ts'
+import type { Dialect } from '../core/migrations.ts'
+import type { Applied } from '../core/plan.ts'
+import type { Sql } from '../core/sql-error.ts'
+import type { Database } from './database.ts'
+
+export const TABLE = 'schema_migrations'
+
+/** The guide's three columns; ours follow, so that a row written by hand stays valid. */
+const COLUMNS: Record<Dialect, Record<string, string>> = {
+  sqlite: {
+    id: 'INTEGER PRIMARY KEY AUTOINCREMENT',
+    version: 'TEXT NOT NULL UNIQUE',
+    applied_at: `TEXT NOT NULL DEFAULT (strftime('%Y-%m-%d %H:%M:%f', 'now'))`,
+    checksum: 'TEXT',
+    down_script: 'TEXT',
+  },
+  postgres: {
+    id: 'BIGSERIAL PRIMARY KEY',
+    version: 'TEXT NOT NULL UNIQUE',
+    applied_at: 'TIMESTAMPTZ NOT NULL DEFAULT now()',
+    checksum: 'TEXT',
+    down_script: 'TEXT',
+  },
+}
+
+/** How `applied_at` is read as ISO 8601 in UTC. */
+const APPLIED_AT: Record<Dialect, string> = {
+  sqlite: `strftime('%Y-%m-%dT%H:%M:%fZ', applied_at)`,
+  postgres: `to_char(applied_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')`,
+}
+
+/** Tools that keep a table of the same name, and how their columns tell them. */
+const FOREIGN: readonly { tool: string; columns: readonly string[]; table?: string }[] = [
+  { tool: 'golang-migrate', columns: ['version', 'dirty'] },
+  { tool: 'Rails', columns: ['version'], table: 'ar_internal_metadata' },
+  { tool: 'dbmate', columns: ['version'] },
+]
+
+/**
+ * The history, in the order in which it was applied.
+ *
+ * @throws FOREIGN_HISTORY if the table is another tool's
+ */
+export async function readHistory(database: Database): Promise<Applied[]> {
+  const columns = await ourColumns(database)
+  if (columns === undefined) return []
+  const table = await database.qualify(TABLE)
+  const checksum = columns.has('checksum') ? 'checksum' : 'NULL AS checksum'
+  const rows = await database.query(
+    `SELECT version, ${APPLIED_AT[database.dialect]} AS applied_at, ${checksum} FROM ${table} ORDER BY id`,
+  )
+  return rows.map((row) => ({
+    id: String(row.version),
+    appliedAt: String(row.applied_at),
+    checksum: row.checksum === null ? null : String(row.checksum),
+  }))
+}
+
+/**
+ * Makes the history's table, or adds to the guide's what it lacks.
+ *
+ * @throws FOREIGN_HISTORY
+ */
+export async function prepareHistory(database: Database): Promise<void> {
+  const columns = await ourColumns(database)
+  const wanted = Object.entries(COLUMNS[database.dialect])
+  const table = await database.qualify(TABLE)
+  const text =
+    columns === undefined
+      ? `CREATE TABLE ${table} (${wanted.map((column) => column.join(' ')).join(', ')})`
+      : wanted
+          .filter(([name]) => !columns.has(name))
+          .map((column) => `ALTER TABLE ${table} ADD COLUMN ${column.join(' ')}`)
+          .join(';')
+  if (text !== '') await database.transaction([[{ file: TABLE, text }]])
+}
+
+/** The SQL that records a migration as applied. */
+export async function recordSql(
+  database: Database,
+  migration: { id: string; checksum: string; down: string | undefined },
+): Promise<Sql> {
+  const values = [migration.id, migration.checksum, migration.down]
+  const literals = values.map((value) => (value === undefined ? 'NULL' : database.quote(value)))
+  const table = await database.qualify(TABLE)
+  return {
+    file: TABLE,
+    text: `INSERT INTO ${table} (version, checksum, down_script) VALUES (${literals.join(', ')})`,
+  }
+}
+
+/** The SQL that takes a migration out of the history. */
+export async function eraseSql(database: Database, id: string): Promise<Sql> {
+  return {
+    file: TABLE,
+    text: `DELETE FROM ${await database.qualify(TABLE)} WHERE version = ${database.quote(id)}`,
+  }
+}
+
+/** The down script that was kept when the migration was applied. */
+export async function keptDown(database: Database, id: string): Promise<string | undefined> {
+  const columns = await ourColumns(database)
+  if (!columns?.has('down_script')) return undefined
+  const table = await database.qualify(TABLE)
+  const [row] = await database.query(`SELECT down_script FROM ${table} WHERE version = ${database.quote(id)}`)
+  return typeof row?.down_script === 'string' ? row.down_script : undefined
+}
+
+/** The columns of the history's table; undefined if there is none. */
+async function ourColumns(database: Database): Promise<Map<string, string> | undefined> {
+  const columns = await database.columns(TABLE)
+  if (columns.size === 0) return undefined
+  if (['id', 'version', 'applied_at'].every((name) => columns.has(name))) return columns
+  throw await foreignHistory(database, [...columns.keys()])
+}
+
+async function foreignHistory(database: Database, columns: string[]): Promise<MigrateError> {
+  let owner = 'a tool that is not known here'
+  for (const { tool, columns: theirs, table } of FOREIGN) {
+    const same = theirs.length === columns.length && theirs.every((name) => columns.includes(name))
+    if (same && (table === undefined || (await database.columns(table)).size > 0)) {
+      owner = tool
+      break
+    }
+  }
+  return new MigrateError(
+    'FOREIGN_HISTORY',
+    `${database.name}: the table ${TABLE} is the history of ${owner}`,
+    {
+      hint: 'it stays untouched; "nexflow-migrate adopt" takes such a history over',
+    },
+  )
+}

@@ -1,0 +1,111 @@
+import pg, { type Client, type ClientBase, type ClientConfig, type Pool, type PoolClient } from 'pg'
+import { MigrateError } from '../../core/errors.ts'
+import type { Database, Row } from '../database.ts'
+import { isPool } from '../target.ts'
+import { connect, connectPool, nameOf } from './connect.ts'
+import { fromPostgres } from './errors.ts'
+import { WATCH_CLIENT, withAdvisoryLock } from './lock.ts'
+import { cut, MESSAGE, type Part, pieces, refuseTransactionStatements, send } from './script.ts'
+
+const BEGIN = { text: 'BEGIN' }
+const COMMIT = { text: 'COMMIT' }
+
+/** What a script may have set for its session is set back: each begins as if it were the first. */
+const RESET = { text: `RESET ROLE;RESET ALL;${WATCH_CLIENT}` }
+const SETS = /\bset(_config)?\b/i
+
+/** The seam over a client, or over one connection of a pool. */
+export async function wrap(native: Pool | ClientBase): Promise<Database> {
+  const name = nameOf((isPool(native) ? native.options : native) as ClientConfig)
+  const client = isPool(native) ? await native.connect() : native
+
+  async function query(sql: string): Promise<Row[]> {
+    try {
+      return (await client.query<Row>(sql)).rows
+    } catch (error) {
+      throw fromPostgres(error, name) ?? error
+    }
+  }
+
+  let schema: string | undefined
+  async function currentSchema(): Promise<string> {
+    schema ??= String((await query('SELECT current_schema() AS name'))[0]?.name ?? '')
+    if (schema === '') {
+      throw new MigrateError('DATABASE', `${name}: no schema of the search_path exists`, {
+        hint: 'create one, or set search_path in the URL: ?options=-csearch_path%3Dpublic',
+      })
+    }
+    return schema
+  }
+
+  return {
+    dialect: 'postgres',
+    native,
+    name,
+    query,
+    quote: (text) => pg.escapeLiteral(text).trimStart(),
+
+    columns: async (table) => {
+      const rows = await query(
+        `SELECT attname AS name, format_type(atttypid, NULL) AS type FROM pg_attribute
+         WHERE attrelid = to_regclass(quote_ident(current_schema()) || '.' || quote_ident('${table}'))
+           AND attnum > 0 AND NOT attisdropped`,
+      )
+      return new Map(rows.map((row) => [String(row.name), String(row.type)]))
+    },
+
+    qualify: async (table) => `${pg.escapeIdentifier(await currentSchema())}."${table}"`,
+
+    transaction: async (groups, onGroup = () => {}) => {
+      let parts: Part[] = [BEGIN]
+      let length = 0
+      const flush = async () => {
+        const message = parts
+        parts = []
+        length = 0
+        await send(client, message, name)
+      }
+      try {
+        for (const [i, scripts] of groups.entries()) {
+          onGroup(i)
+          for (const script of scripts) {
+            for await (const piece of pieces(script)) {
+              await refuseTransactionStatements(piece)
+              if (length > 0 && length + piece.text.length > MESSAGE) await flush()
+              parts.push(piece)
+              length += piece.text.length
+            }
+          }
+          if (scripts.some(({ text }) => SETS.test(text))) parts.push(RESET)
+          if (i === groups.length - 1) parts.push(COMMIT)
+          await flush()
+        }
+      } catch (error) {
+        // Without a connection the server has rolled back by itself.
+        await client.query('ROLLBACK').catch(() => {})
+        throw error
+      }
+    },
+
+    statements: async (script) => {
+      for (const { start, end } of await cut(script)) {
+        await send(client, [{ text: script.text.slice(start, end), of: { sql: script, start } }], name)
+      }
+      if (SETS.test(script.text)) await send(client, [RESET], name)
+    },
+
+    lock: (key, options, work) =>
+      withAdvisoryLock(query, `hashtextextended(${pg.escapeLiteral(key)}, 0)`, options, work),
+
+    close: async () => {
+      // Not back into the pool: whatever a script has set goes with the connection.
+      if (client !== native) (client as PoolClient).release(true)
+    },
+  }
+}
+
+export { connect, connectPool }
+
+export function disconnect(native: Pool | Client): Promise<void> {
+  return native.end()
+}

@@ -1,0 +1,216 @@
+import type { ClientBase, Connection, DatabaseError, Submittable } from 'pg'
+import { MigrateError } from '../../core/errors.ts'
+import { type Spot, type Sql, sqlError, transactionStatement } from '../../core/sql-error.ts'
+import { fromPostgres, isServerError } from './errors.ts'
+
+/** Characters that go to the server in one message; a longer script goes in several. */
+export const MESSAGE = 64 * 1024
+
+/** Between two parts of a message: ends a last statement and a last comment. */
+const SEPARATOR = '\n;\n'
+
+/** The words with which a statement can begin that begins or ends a transaction. */
+const TRANSACTION_WORD = /\b(begin|start|commit|end|rollback|abort|prepare)\b/i
+
+/** Kinds of TransactionStmt that a script may hold: savepoints do not end the transaction. */
+const SAVEPOINTS = ['TRANS_STMT_SAVEPOINT', 'TRANS_STMT_RELEASE', 'TRANS_STMT_ROLLBACK_TO']
+
+/** Part of a message: our own SQL, or a piece of a script that ends where a statement ends. */
+export interface Part {
+  readonly text: string
+  /** The script and where in it this piece begins. */
+  readonly of?: { readonly sql: Sql; readonly start: number }
+}
+
+/** Sends parts in one message, as one round trip. Errors have the place in the script that they come from. */
+export async function send(client: ClientBase, parts: readonly Part[], name: string): Promise<void> {
+  const text = parts.map((part) => part.text).join(SEPARATOR)
+  const { error, completed } = await simpleQuery(client, text)
+  if (error !== undefined) throw await explain(error, parts, completed, name)
+}
+
+/**
+ * A simple query (postgresql.org/docs/current/protocol-flow.html#PROTOCOL-FLOW-SIMPLE-QUERY): any number of
+ * statements in one message. The server parses all of it before it runs the first. Rows are dropped as they come.
+ */
+function simpleQuery(client: ClientBase, text: string): Promise<{ error?: unknown; completed: number }> {
+  return new Promise((resolve) => {
+    let completed = 0
+    const query: Submittable & Record<string, unknown> = {
+      submit: (connection: Connection) => connection.query(text),
+      handleRowDescription: () => {},
+      handleDataRow: () => {},
+      handleEmptyQuery: () => {},
+      handleCommandComplete: () => completed++,
+      handleCopyInResponse: (connection: { sendCopyFail(why: string): void }) =>
+        connection.sendCopyFail('COPY FROM STDIN has no input in a migration'),
+      handleCopyData: () => {},
+      handleError: (error: unknown) => resolve({ error, completed }),
+      handleReadyForQuery: () => resolve({ completed }),
+    }
+    client.query(query)
+  })
+}
+
+/**
+ * Cuts a script into pieces that each go to the server at once. A piece ends at the end of a line with a semicolon
+ * where PostgreSQL's own grammar reads what is before it as whole statements.
+ */
+export async function* pieces(sql: Sql): AsyncGenerator<Part & { of: { sql: Sql; start: number } }> {
+  let start = 0
+  for (let limit = MESSAGE; start + limit < sql.text.length; ) {
+    const end = await lastStatementEnd(sql.text.slice(start, start + limit))
+    if (end === 0) {
+      limit *= 2
+      continue
+    }
+    yield { text: sql.text.slice(start, start + end), of: { sql, start } }
+    start += end
+    limit = MESSAGE
+  }
+  yield { text: start === 0 ? sql.text : sql.text.slice(start), of: { sql, start } }
+}
+
+/** How often a place to cut is looked for before more text is taken. */
+const TRIES = 8
+
+/** Where the last statement ends that is whole in this part of a text; 0 if none is. */
+async function lastStatementEnd(text: string): Promise<number> {
+  const { fingerprintSync } = await grammar()
+  let end = text.length
+  for (let i = 0; i < TRIES; i++) {
+    end = text.lastIndexOf(';\n', end - 1) + 1
+    const line = text.slice(text.lastIndexOf('\n', end - 1) + 1, end)
+    if (end === 0) return 0
+    // Behind a "--" the semicolon may be a comment's.
+    if (line.includes('--')) continue
+    try {
+      fingerprintSync(text.slice(0, end))
+      return end
+    } catch {}
+  }
+  return 0
+}
+
+/**
+ * Refuses a piece that would end the transaction that it runs in.
+ *
+ * @throws TRANSACTION_STATEMENT
+ */
+export async function refuseTransactionStatements({ text, of }: Piece): Promise<void> {
+  // The grammar is asked only where the words are there at all: most scripts have none.
+  if (!TRANSACTION_WORD.test(text)) return
+  // What this grammar cannot read, an older or newer server may: it reads all before it runs any.
+  const statements = await read(text).catch(() => [])
+  const ending = statements.find((statement) => statement.endsTransaction)
+  if (ending !== undefined) throw transactionStatement(of.sql, of.start + ending.start)
+}
+
+type Piece = ReturnType<typeof pieces> extends AsyncGenerator<infer P> ? P : never
+
+/**
+ * Where each statement of a script begins and ends.
+ *
+ * @throws SQL (syntax), TRANSACTION_STATEMENT
+ */
+export async function cut(sql: Sql): Promise<Spot[]> {
+  const spots: Spot[] = []
+  for await (const { text, of } of pieces(sql)) {
+    const statements = await read(text).catch((error: unknown) => {
+      const details = (error as { sqlDetails?: { cursorPosition: number } }).sqlDetails
+      if (details === undefined) throw error
+      const at = of.start + details.cursorPosition
+      const spot = { start: lineStart(sql.text, at), end: sql.text.length, at }
+      throw sqlError(sql, spot, 'postgres', (error as Error).message, { cause: error })
+    })
+    for (const { start, end, endsTransaction } of statements) {
+      if (endsTransaction) throw transactionStatement(sql, of.start + start)
+      spots.push({ start: of.start + start, end: of.start + end })
+    }
+  }
+  return spots
+}
+
+interface Statement extends Spot {
+  readonly endsTransaction: boolean
+}
+
+/** The statements of a text, by PostgreSQL's own grammar. */
+async function read(text: string): Promise<Statement[]> {
+  const { parseSync } = await grammar()
+  const bytes = Buffer.from(text)
+  // The parser counts bytes.
+  const offset =
+    bytes.length === text.length ? (n: number) => n : (n: number) => bytes.toString('utf8', 0, n).length
+  return (parseSync(text).stmts ?? []).map(({ stmt, stmt_location: from = 0, stmt_len: length }) => ({
+    start: offset(from),
+    end: length ? offset(from + length) : text.length,
+    endsTransaction:
+      stmt !== undefined &&
+      'TransactionStmt' in stmt &&
+      !SAVEPOINTS.includes(stmt.TransactionStmt.kind ?? 'TRANS_STMT_COMMIT'),
+  }))
+}
+
+/** PostgreSQL's own grammar, loaded when a script needs reading. */
+async function grammar() {
+  const parser = await import('libpg-query')
+  await parser.loadModule()
+  return parser
+}
+
+/** Says where in which script an error of the server comes from. */
+async function explain(
+  error: unknown,
+  parts: readonly Part[],
+  completed: number,
+  name: string,
+): Promise<unknown> {
+  const known = fromPostgres(error, name)
+  if (!isServerError(error)) return known ?? error
+  const words = error.detail === undefined ? error.message : `${error.message}: ${error.detail}`
+  const found = await findError(error, parts, completed)
+  if (found === undefined) {
+    const file = parts.find((part) => part.of)?.of?.sql.file
+    return known ?? new MigrateError('SQL', words, { ...(file && { file }), hint: error.hint, cause: error })
+  }
+  const located = sqlError(found.sql, found.spot, 'postgres', words, { hint: error.hint, cause: error })
+  return known === undefined ? located : known.with({ ...located.details, hint: known.hint })
+}
+
+/**
+ * The statement that failed, by the position that the server gives, in characters of the message, else by the
+ * number of statements that were completed before. None if it was none of a script's: a COMMIT, say.
+ */
+async function findError(
+  error: DatabaseError,
+  parts: readonly Part[],
+  completed: number,
+): Promise<{ sql: Sql; spot: Spot } | undefined> {
+  let position = error.position === undefined ? undefined : Number(error.position) - 1
+  for (const { text, of } of parts) {
+    const statements = of === undefined ? undefined : await read(text).catch(() => undefined)
+    if (position !== undefined) {
+      const length = [...text].length
+      if (position < length + SEPARATOR.length) {
+        if (of === undefined) return undefined
+        const at = [...text].slice(0, position).join('').length
+        const inside = statements?.find(({ start, end }) => start <= at && at <= end)
+        const { start, end } = inside ?? { start: lineStart(text, at), end: text.length }
+        return { sql: of.sql, spot: { start: of.start + start, end: of.start + end, at: of.start + at } }
+      }
+      position -= length + SEPARATOR.length
+    } else {
+      const failed = statements?.[completed]
+      if (of !== undefined && failed !== undefined) {
+        return { sql: of.sql, spot: { start: of.start + failed.start, end: of.start + failed.end } }
+      }
+      completed -= statements?.length ?? 1
+    }
+  }
+  return undefined
+}
+
+function lineStart(text: string, at: number): number {
+  return text.lastIndexOf('\n', at - 1) + 1
+}

@@ -1,0 +1,72 @@
+import type { DatabaseSync } from 'node:sqlite'
+import { MigrateError } from '../../core/errors.ts'
+import { shortest } from '../../core/text.ts'
+import type { Database, Row } from '../database.ts'
+import { connect } from './connect.ts'
+import { fromSqlite } from './errors.ts'
+import { withFileLock } from './lock.ts'
+import { checkScript, runScript } from './script.ts'
+
+/** The seam over a `DatabaseSync`. */
+export async function wrap(native: DatabaseSync): Promise<Database> {
+  const path = native.location()
+  const name = path === null ? ':memory:' : shortest(path)
+
+  /** Runs `work`, and says a driver's error in our words. */
+  function guarded<T>(work: () => T): T {
+    try {
+      return work()
+    } catch (error) {
+      if (error instanceof MigrateError) throw error
+      throw fromSqlite(error, name) ?? error
+    }
+  }
+
+  return {
+    dialect: 'sqlite',
+    native,
+    name,
+    quote: (text) => `'${text.replaceAll("'", "''")}'`,
+
+    query: async (sql) => guarded(() => native.prepare(sql).all() as Row[]),
+
+    columns: async (table) => {
+      const rows = guarded(() =>
+        native.prepare('SELECT name, lower(type) AS type FROM pragma_table_info(?)').all(table),
+      )
+      return new Map(rows.map((row) => [String(row.name), String(row.type)]))
+    },
+
+    qualify: async (table) => `main."${table}"`,
+
+    transaction: async (groups, onGroup = () => {}) => {
+      guarded(() => native.exec('BEGIN IMMEDIATE'))
+      try {
+        for (const [i, scripts] of groups.entries()) {
+          onGroup(i)
+          for (const script of scripts) runScript(native, script, name)
+        }
+        guarded(() => native.exec('COMMIT'))
+      } catch (error) {
+        // A script's ON CONFLICT ROLLBACK has ended the transaction already.
+        if (native.isTransaction) native.exec('ROLLBACK')
+        throw error
+      }
+    },
+
+    statements: async (script) => {
+      checkScript(native, script)
+      runScript(native, script, name)
+    },
+
+    lock: (_key, options, work) => (path === null ? work() : withFileLock(path, options, work)),
+
+    close: async () => {},
+  }
+}
+
+export { connect }
+
+export async function disconnect(native: DatabaseSync): Promise<void> {
+  native.close()
+}

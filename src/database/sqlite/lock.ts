@@ -1,0 +1,36 @@
+import { realpathSync } from 'node:fs'
+import { DatabaseSync } from 'node:sqlite'
+import { type LockOptions, waitForLock } from '../lock.ts'
+import { isSqliteError } from './errors.ts'
+
+/**
+ * Does `work` while no other process does any on the same file.
+ *
+ * The lock is SQLite's own, on an empty file beside the database: the operating system frees it when the process
+ * dies, and it lasts over many transactions, which a lock in the database itself cannot. The file stays, since
+ * removing a lock file would let two processes lock two files of one name.
+ */
+export async function withFileLock<T>(
+  path: string,
+  options: LockOptions,
+  work: () => Promise<T>,
+): Promise<T> {
+  const lock = new DatabaseSync(`${realpathSync(path)}.migrate-lock`, { timeout: 0 })
+  try {
+    lock.exec('PRAGMA journal_mode = OFF')
+    await waitForLock(options, async () => acquire(lock))
+    return await work()
+  } finally {
+    lock.close()
+  }
+}
+
+function acquire(lock: DatabaseSync): boolean {
+  try {
+    lock.exec('BEGIN EXCLUSIVE')
+    return true
+  } catch (error) {
+    if (isSqliteError(error) && error.errcode === 5) return false
+    throw error
+  }
+}

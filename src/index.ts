@@ -1,0 +1,19 @@
+export { type DownOptions, type DownResult, down } from './commands/down.ts'
+export { type NewOptions, type NewResult, newMigration } from './commands/new.ts'
+export { type OpenDatabase, type OpenDatabaseOptions, openDatabase } from './commands/open.ts'
+export {
+  DEFAULT_DATABASE,
+  type DoneStep,
+  type Logger,
+  NEXFLOW_MIGRATIONS,
+  type Options,
+  type PlannedStep,
+  type ProgressEvent,
+} from './commands/options.ts'
+export { type StatusResult, status } from './commands/status.ts'
+export { type UpOptions, type UpResult, up } from './commands/up.ts'
+export { loadSettings, type Settings, type SettingsOptions } from './core/config.ts'
+export { CODES, type Code, MigrateError } from './core/errors.ts'
+export type { Dialect, MigrationFile, MigrationSource } from './core/migrations.ts'
+export type { Entry, State } from './core/plan.ts'
+export { didYouMean } from './core/text.ts'
