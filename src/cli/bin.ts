@@ -3,8 +3,11 @@
 const [major = 0, minor = 0] = process.versions.node.split('.').map(Number)
 
 if (major > 24 || (major === 24 && minor >= 10)) {
-  const { main } = await import('./main.ts')
-  process.exitCode = await main(process.argv.slice(2))
+  import('./main.ts')
+    .then(({ main }) => main(process.argv.slice(2)))
+    .then((status) => {
+      process.exitCode = status
+    })
 } else {
   const message = `nexflow-migrate needs Node 24.10 or newer and this is ${process.versions.node}`
   const hint = 'install it from https://nodejs.org, or into this project with "npm install node@24"'

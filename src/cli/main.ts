@@ -1,7 +1,7 @@
 import { parseArgs } from 'node:util'
 import { CODES, didYouMean, MigrateError } from '../index.ts'
 import { COMMANDS, COMMON, type Option, usage, type Values } from './commands.ts'
-import { errorText, progressOn } from './output.ts'
+import { errorText, showProgress } from './output.ts'
 
 /**
  * The command line.
@@ -10,10 +10,6 @@ import { errorText, progressOn } from './output.ts'
  * @returns the exit status: 0 fine, 1 failed, 2 wrong use, 3 something found
  */
 export async function main(argv: readonly string[]): Promise<number> {
-  // A reader that has seen enough (`| head`) is no failure.
-  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code !== 'EPIPE') throw error
-  })
   try {
     return await run(argv)
   } catch (error) {
@@ -29,52 +25,57 @@ async function run(argv: readonly string[]): Promise<number> {
     return name === undefined && !values.help && !values.version ? CODES.USAGE : 0
   }
   if (values['no-color']) process.env.NO_COLOR = '1'
-  const progress = progressOn(process.stderr, values.quiet === true)
+  const progress = showProgress()
+  const command = COMMANDS[name]
   try {
-    const outcome = await COMMANDS[name]?.run(words, values, progress.on)
-    progress.end()
+    const outcome = await command?.run(words, values, values.quiet ? () => {} : progress.on)
+    progress.clear()
     if (values.json) print(JSON.stringify(outcome?.result))
     else if (!values.quiet) print(outcome?.text ?? '')
     return outcome?.status ?? 0
   } finally {
-    progress.end()
+    progress.clear()
   }
 }
 
 /** @throws USAGE */
 function parse(argv: readonly string[]): { name: string | undefined; words: string[]; values: Values } {
-  // The first pass finds the command, the second judges its options.
-  const all = Object.assign({}, COMMON, ...Object.values(COMMANDS).map(({ options }) => options))
-  const loose = parseArgs({ args: [...argv], options: types(all), strict: false, allowPositionals: true })
-  const [name] = loose.positionals
-  if (name !== undefined && !Object.hasOwn(COMMANDS, name)) {
+  const all: Readonly<Record<string, Option>> = Object.assign(
+    {},
+    COMMON,
+    ...Object.values(COMMANDS).map(optionsOf),
+  )
+  const { positionals, values } = parseAll(argv, all)
+  const [name, ...words] = positionals
+  if (name === undefined) return { name, words, values }
+  const command = Object.hasOwn(COMMANDS, name) ? COMMANDS[name] : undefined
+  if (command === undefined)
     throw usage(`there is no command ${name}`, didYouMean(name, Object.keys(COMMANDS)))
-  }
-  const known = { ...COMMON, ...(name === undefined ? {} : COMMANDS[name]?.options) }
+  const stray = Object.keys(values).find((option) => !(option in COMMON || option in command.options))
+  if (stray !== undefined)
+    throw usage(`there is no option --${stray} of ${name}`, `"${name} --help" lists them`)
+  return { name, words, values }
+}
+
+function parseAll(argv: readonly string[], options: Readonly<Record<string, Option>>) {
+  const types: Record<string, { type: 'string' | 'boolean' }> = {}
+  for (const [name, { value }] of Object.entries(options))
+    types[name] = { type: value ? 'string' : 'boolean' }
   try {
-    const { positionals, values } = parseArgs({
-      args: [...argv],
-      options: types(known),
-      allowPositionals: true,
-    })
-    return { name, words: positionals.slice(1), values }
+    const { positionals, values } = parseArgs({ args: [...argv], options: types, allowPositionals: true })
+    // None of them is `multiple`, so none is an array.
+    return { positionals, values: values as Values }
   } catch (error) {
-    const unknown = /'(--?[^' ]+)/.exec((error as Error).message)?.[1] ?? ''
-    const names = Object.keys(known).map((option) => `--${option}`)
-    throw names.includes(unknown)
-      ? usage((error as Error).message.split('\n')[0]?.replace(/\.?$/, '') ?? '')
-      : usage(
-          `there is no option ${unknown}${name === undefined ? '' : ` of ${name}`}`,
-          didYouMean(unknown, names),
-        )
+    const [words = ''] = (error as Error).message.split('\n')
+    const unknown = /^Unknown option '(.+?)'/.exec(words)?.[1]
+    if (unknown === undefined) throw usage(words.replace(/\.$/, ''))
+    const names = Object.keys(options).map((name) => `--${name}`)
+    throw usage(`there is no option ${unknown}`, didYouMean(unknown, names))
   }
 }
 
-function types(options: Readonly<Record<string, Option>>) {
-  const entries = Object.entries(options).map(([name, { value }]) => {
-    return [name, { type: value === undefined ? ('boolean' as const) : ('string' as const) }] as const
-  })
-  return Object.fromEntries(entries)
+function optionsOf({ options }: { options: Readonly<Record<string, Option>> }) {
+  return options
 }
 
 function fail(error: unknown, json: boolean, verbose: boolean): number {
@@ -91,5 +92,9 @@ function fail(error: unknown, json: boolean, verbose: boolean): number {
 }
 
 function print(text: string): void {
+  // A reader that has seen enough (`| head`) is no failure.
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') throw error
+  })
   process.stdout.write(`${text}\n`)
 }

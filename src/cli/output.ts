@@ -90,27 +90,26 @@ export function errorText(error: MigrateError, verbose: boolean): string {
   return `${lines.join('\n')}\n`
 }
 
-/** Progress: a live line on a terminal, plain lines otherwise, nothing when quiet. */
-export function progressOn(stream: Stream, quiet: boolean) {
+/** Progress on stderr: a live line on a terminal, plain lines otherwise. */
+export function showProgress() {
   let live = false
   const clear = () => {
-    if (live) stream.write('\r\x1b[2K')
+    if (live) process.stderr.write('\r\x1b[2K')
     live = false
   }
   const say = (text: string) => {
     clear()
-    stream.write(stream.isTTY ? text : `${text}\n`)
-    live = stream.isTTY
+    live = process.stderr.isTTY
+    process.stderr.write(live ? text : `${text}\n`)
   }
   return {
     on: (event: ProgressEvent) => {
-      if (quiet) return
       if (event.type === 'waiting') say('another process is migrating: waiting for it')
       if (event.type === 'started') {
         const doing = event.direction === 'up' ? 'applying' : 'rolling back'
         say(`${doing} ${event.id} (${event.index} of ${event.total})`)
       }
     },
-    end: clear,
+    clear,
   }
 }

@@ -1,7 +1,9 @@
 import { MigrateError } from '../core/errors.ts'
 import { type Dialect, type Migration, readMigrations } from '../core/migrations.ts'
-import { planDown } from '../core/plan.ts'
+import { type Applied, planDown } from '../core/plan.ts'
 import { parseScript, type Script } from '../core/script.ts'
+import type { Sql } from '../core/sql-error.ts'
+import { list } from '../core/text.ts'
 import { type Database, withDatabase } from '../database/database.ts'
 import { eraseSql, keptDown, readHistory, TABLE } from '../database/history.ts'
 import { dialectOf } from '../database/target.ts'
@@ -52,7 +54,10 @@ export async function down(options: DownOptions = {}): Promise<DownResult> {
   return withDatabase(target, {}, async (database) => {
     const plan = async (): Promise<Step[]> => {
       const steps: Step[] = []
-      for (const { id } of planDown(migrations, await readHistory(database), options)) {
+      const history = await readHistory(database)
+      const rows = planDown(migrations, history, options)
+      if (options.id !== undefined) await refuseUnderLater(database, migrations, history, rows)
+      for (const { id } of rows) {
         const migration = migrations.find((one) => one.id === id)
         const script = await downScript(database, id, migration)
         steps.push({ id, script, record: await eraseSql(database, id) })
@@ -72,11 +77,39 @@ export async function down(options: DownOptions = {}): Promise<DownResult> {
   })
 }
 
+/** One that is rolled back from under later ones must be one that they do not need. */
+async function refuseUnderLater(
+  database: Database,
+  migrations: readonly Migration[],
+  history: readonly Applied[],
+  [row]: readonly Applied[],
+): Promise<void> {
+  const ups = new Map<string, Sql>(migrations.map(({ id, up }) => [id, up]))
+  const without = row && ups.get(row.id)
+  if (row === undefined) return
+  const before = history.slice(0, history.indexOf(row))
+  const later = history.slice(before.length + 1)
+  const scripts = (rows: readonly Applied[]) => rows.flatMap(({ id }) => ups.get(id) ?? [])
+  // Where a file is missing it cannot be told: then all of them count.
+  const known = without !== undefined && history.every(({ id }) => ups.has(id))
+  const needing = known ? await database.dependents(scripts(before), without, scripts(later)) : scripts(later)
+  const ids = later.flatMap(({ id }) =>
+    known && !needing.some((script) => script === ups.get(id)) ? [] : id,
+  )
+  if (ids.length === 0) return
+  throw new MigrateError(
+    'LATER_APPLIED',
+    `${list(ids)} ${ids.length === 1 ? 'was' : 'were'} applied after ${row.id} and may need it`,
+    {
+      hint: `roll them back too with "down --to ${row.id}"`,
+    },
+  )
+}
+
 async function downScript(database: Database, id: string, migration: Migration | undefined): Promise<Script> {
   const kept = migration?.down === undefined ? await keptDown(database, id) : undefined
   const script =
-    migration?.down?.() ??
-    (kept === undefined ? undefined : parseScript(`${id} (kept in the history)`, Buffer.from(kept)))
+    migration?.down?.() ?? (kept === undefined ? undefined : parseScript(`${id} (kept in the history)`, kept))
   const reason = script?.irreversible ?? (script === undefined ? migration?.up.irreversible : undefined)
   if (reason !== undefined) {
     throw new MigrateError('IRREVERSIBLE', `${id} cannot be rolled back: ${reason}`, {

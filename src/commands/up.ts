@@ -51,8 +51,8 @@ export async function up(options: UpOptions = {}): Promise<UpResult> {
   // With nothing to do there is no need of the lock, nor to make a database.
   const glance = await withDatabase(target, {}, async (database) => {
     const history = await readHistory(database)
-    const newer = newerThanFiles(migrations, history)
-    if (options.allowNewer && newer.length > 0) {
+    const newer = options.allowNewer ? newerThanFiles(migrations, history) : []
+    if (newer.length > 0) {
       options.logger?.warn(`${database.name} was migrated by a newer build: ${list(newer)}`)
     }
     const result = { dialect: database.dialect, database: database.name, applied: [], planned: [] }

@@ -1,8 +1,8 @@
-import { readdirSync, readFileSync } from 'node:fs'
+import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { MigrateError } from './errors.ts'
-import { parseScript, type Script } from './script.ts'
+import { parseScript, readText, type Script } from './script.ts'
 import { shortest } from './text.ts'
 
 export const DIALECTS = ['sqlite', 'postgres'] as const
@@ -29,65 +29,6 @@ export interface MigrationFile {
 /** Where migrations come from: a folder, the URL of a folder, or the files themselves. */
 export type MigrationSource = string | URL | readonly MigrationFile[]
 
-/** A migration's file name, taken apart. */
-export interface FileName {
-  readonly id: string
-  readonly version: bigint
-  readonly dialect?: Dialect
-  readonly direction: Direction
-}
-
-interface Source extends FileName {
-  readonly file: string
-  readonly read: () => Buffer
-}
-
-const ID = /^(\d+)_([A-Za-z0-9][A-Za-z0-9_-]*)$/
-
-/** The version in a migration's id, or nothing if it is no id. */
-export function versionOf(id: string): bigint | undefined {
-  const digits = ID.exec(id)?.[1]
-  return digits === undefined ? undefined : BigInt(digits)
-}
-
-/**
- * Takes a file name apart: `<version>_<name>[.<dialect>][.<direction>].sql`, dialect and direction in either order.
- *
- * @throws FILE_NAME
- */
-export function parseFileName(name: string, file = name): FileName {
-  const [id = '', ...parts] = name.replace(/\.sql$/, '').split('.')
-  const refuse = (why: string) =>
-    new MigrateError('FILE_NAME', `${file} is no name of a migration: ${why}`, {
-      file,
-      hint: 'the form is <version>_<name>[.sqlite|.postgres][.up|.down].sql, such as 000004_add_email.up.sql',
-    })
-  const version = versionOf(id)
-  if (version === undefined) {
-    throw refuse(
-      /^\d+_/.test(id)
-        ? 'the name may hold letters, digits, "_" and "-"'
-        : 'it must begin with a version of digits and "_"',
-    )
-  }
-  let dialect: Dialect | undefined
-  let direction: Direction | undefined
-  for (const part of parts) {
-    const known = DIALECTS.find((one) => one === part)
-    if (known !== undefined && dialect === undefined) dialect = known
-    else if ((part === 'up' || part === 'down') && direction === undefined) direction = part
-    else
-      throw refuse(`".${part}" is ${known || part === 'up' || part === 'down' ? 'there twice' : 'unknown'}`)
-  }
-  return { id, version, ...(dialect && { dialect }), direction: direction ?? 'up' }
-}
-
-/** The order of migrations: by version as an integer, then by name. */
-export function compareIds(a: { id: string; version: bigint }, b: { id: string; version: bigint }): number {
-  if (a.version !== b.version) return a.version < b.version ? -1 : 1
-  return a.id < b.id ? -1 : a.id > b.id ? 1 : 0
-}
-
 /**
  * Reads the migrations of one dialect, in order. Every up script is read and checked; down scripts when asked for.
  *
@@ -95,48 +36,140 @@ export function compareIds(a: { id: string; version: bigint }, b: { id: string; 
  */
 export function readMigrations(source: MigrationSource, dialect: Dialect): Migration[] {
   const files = typeof source === 'string' || source instanceof URL ? folder(source) : array(source)
-  return assemble(files).map(({ id, version, scripts }) => {
-    refuseOneDialect(id, scripts)
-    const pick = (direction: Direction) =>
-      scripts.get(`${dialect} ${direction}`) ?? scripts.get(`neutral ${direction}`)
-    const up = pick('up')
-    const down = pick('down')
+  return files.map(({ id, version, up: ups, down: downs }) => {
+    const up = ups[dialect] ?? ups.neutral
+    const down = downs[dialect] ?? downs.neutral
+    if (ups.neutral === undefined) refuseOneDialect(id, ups)
     if (up === undefined) throw noUp(id, down?.file ?? id)
-    return {
-      id,
-      version,
-      up: parseScript(up.file, up.read()),
-      down: down && (() => parseScript(down.file, down.read())),
-    }
+    return { id, version, up: readScript(up), down: down && (() => readScript(down)) }
   })
 }
 
-function array(files: readonly MigrationFile[]): Source[] {
-  return files.map(({ name, sql }) => ({
-    ...parseFileName(name),
-    file: name,
-    read: () => Buffer.from(sql),
-  }))
+/** The order of migrations: by version as an integer, then by name. */
+export function compareIds(
+  a: Pick<Migration, 'id' | 'version'>,
+  b: Pick<Migration, 'id' | 'version'>,
+): number {
+  if (a.version !== b.version) return a.version < b.version ? -1 : 1
+  return a.id < b.id ? -1 : a.id > b.id ? 1 : 0
+}
+
+const ID = /^(\d+)_[A-Za-z0-9][A-Za-z0-9_-]*$/
+
+/** The version in a migration's id, or nothing if it is no id. */
+export function versionOf(id: string): bigint | undefined {
+  const digits = ID.exec(id)?.[1]
+  return digits === undefined ? undefined : BigInt(digits)
+}
+
+/** Whether the version is a day, such as 20260115. */
+export function isDate(id: string): boolean {
+  const [, year, month, day] = /^(\d{4})(\d\d)(\d\d)_/.exec(id) ?? []
+  if (year === undefined || Number(year) < 1970 || Number(year) > 2999) return false
+  const date = new Date(`${year}-${month}-${day}T00:00:00Z`)
+  return !Number.isNaN(date.getTime()) && date.getUTCDate() === Number(day)
+}
+
+/** What a file name says behind the id. */
+interface Ending {
+  readonly dialect?: Dialect
+  readonly direction: Direction
+}
+
+/**
+ * Takes a file name apart: `<version>_<name>[.<dialect>][.<direction>].sql`, dialect and direction in either order.
+ *
+ * @throws FILE_NAME
+ */
+export function parseFileName(name: string, file = name): { id: string; version: bigint } & Ending {
+  const dot = name.indexOf('.')
+  const id = name.slice(0, dot)
+  return { id, version: parseVersion(id, file), ...parseEnding(name.slice(dot), file) }
+}
+
+function parseVersion(id: string, file: string): bigint {
+  const version = versionOf(id)
+  if (version !== undefined) return version
+  const letters = 'the name may hold letters, digits, "_" and "-"'
+  throw badName(file, /^\d+_/.test(id) ? letters : 'it must begin with a version of digits and "_"')
+}
+
+/** Few endings stand behind thousands of ids. */
+const ENDINGS = new Map<string, Ending>()
+
+function parseEnding(ending: string, file: string): Ending {
+  const known = ENDINGS.get(ending)
+  if (known !== undefined) return known
+  let dialect: Dialect | undefined
+  let direction: Direction | undefined
+  for (const part of ending.split('.').slice(1, -1)) {
+    if ((part === 'up' || part === 'down') && direction === undefined) direction = part
+    else if ((part === 'sqlite' || part === 'postgres') && dialect === undefined) dialect = part
+    else
+      throw badName(
+        file,
+        `".${part}" is ${/^(up|down|sqlite|postgres)$/.test(part) ? 'one too many' : 'unknown'}`,
+      )
+  }
+  const parsed: Ending = { ...(dialect && { dialect }), direction: direction ?? 'up' }
+  ENDINGS.set(ending, parsed)
+  return parsed
+}
+
+/** A file, or what a bundler has made of it. */
+interface Source {
+  /** How people are told of it. */
+  readonly file: string
+  readonly path?: string
+  readonly sql?: string
+}
+
+function readScript({ file, path, sql }: Source): Script {
+  return parseScript(file, sql ?? readText(path ?? file, file))
+}
+
+/** One direction's files of a migration. */
+type Slots = { [slot in Dialect | 'neutral']?: Source }
+
+/** The files of one migration. */
+interface Files {
+  readonly id: string
+  readonly version: bigint
+  readonly up: Slots
+  readonly down: Slots
+}
+
+function array(files: readonly MigrationFile[]): Files[] {
+  const all = new Map<string, Files>()
+  for (const { name, sql } of files) addFile(all, name, { file: name, sql })
+  return inOrder(all)
 }
 
 /** A folder, with folders per dialect in it or without. */
-function folder(source: string | URL): Source[] {
+function folder(source: string | URL): Files[] {
   const path = source instanceof URL ? fileURLToPath(source) : source
-  const files: Source[] = []
-  for (const entry of listFolder(path)) {
-    const dialect = DIALECTS.find((one) => one === entry.name)
-    if (entry.isDirectory() && dialect !== undefined) {
-      for (const inner of listFolder(join(path, entry.name))) {
-        if (inner.name.endsWith('.sql')) files.push(fromDisk(join(path, entry.name), inner.name, dialect))
-      }
-    } else if (!entry.isDirectory() && entry.name.endsWith('.sql')) files.push(fromDisk(path, entry.name))
+  const all = new Map<string, Files>()
+  const names = listFolder(path)
+  addFolder(all, path, names)
+  for (const dialect of DIALECTS) {
+    const inner = join(path, dialect)
+    if (names.includes(dialect)) addFolder(all, inner, listFolder(inner), dialect)
   }
-  return files
+  return inOrder(all)
 }
 
-function listFolder(path: string) {
+/** Adds the SQL files of a folder. */
+function addFolder(all: Map<string, Files>, path: string, names: readonly string[], dialect?: Dialect): void {
+  const shown = shortest(path)
+  for (const name of names) {
+    if (!name.endsWith('.sql')) continue
+    addFile(all, name, { file: shown === '' ? name : `${shown}/${name}`, path: `${path}/${name}` }, dialect)
+  }
+}
+
+function listFolder(path: string): string[] {
   try {
-    return readdirSync(path, { withFileTypes: true })
+    return readdirSync(path)
   } catch (cause) {
     const missing = (cause as NodeJS.ErrnoException).code === 'ENOENT'
     throw new MigrateError('DIRECTORY', `cannot read the migrations in ${path}: ${reason(cause)}`, {
@@ -149,110 +182,60 @@ function listFolder(path: string) {
   }
 }
 
-function fromDisk(path: string, name: string, dialect?: Dialect): Source {
-  const absolute = join(path, name)
-  const file = shortest(absolute)
-  const parsed = parseFileName(name, file)
-  if (dialect !== undefined && parsed.dialect !== undefined && parsed.dialect !== dialect) {
-    throw new MigrateError(
-      'FILE_NAME',
-      `${file} is for ${parsed.dialect} and stands in the folder of ${dialect}`,
-      {
-        file,
-        hint: `move it to the folder ${parsed.dialect}`,
-      },
-    )
+/** Puts a file to its migration. `folder` is the dialect of the folder that it stands in, if it has one. */
+function addFile(all: Map<string, Files>, name: string, source: Source, folder?: Dialect): void {
+  const { file } = source
+  const dot = name.indexOf('.')
+  const id = name.slice(0, dot)
+  const { direction, dialect = folder ?? 'neutral' } = parseEnding(name.slice(dot), file)
+  if (folder !== undefined && dialect !== folder) {
+    throw new MigrateError('FILE_NAME', `${file} is for ${dialect} and stands in the folder of ${folder}`, {
+      file,
+      hint: `move it to the folder ${dialect}`,
+    })
   }
-  const read = () => {
-    try {
-      return readFileSync(absolute)
-    } catch (cause) {
-      throw new MigrateError('FILE_TEXT', `cannot read ${file}: ${reason(cause)}`, {
-        file,
-        cause,
-        hint: 'let this user read the file',
-      })
-    }
+  let files = all.get(id)
+  if (files === undefined) {
+    files = { id, version: parseVersion(id, file), up: {}, down: {} }
+    all.set(id, files)
   }
-  return { ...parsed, ...(dialect && { dialect }), file, read }
+  const other = files[direction][dialect]
+  if (other !== undefined) {
+    const message = `${other.file} and ${file} are both the ${dialect} ${direction} script of ${id}`
+    throw new MigrateError('DUPLICATE_VERSION', message, { file, hint: 'remove one of them' })
+  }
+  files[direction][dialect] = source
 }
 
-/** The database's or the system's own words, without the call that they came from. */
-function reason(error: unknown): string {
-  const { code, message } = error as NodeJS.ErrnoException
-  const words: Record<string, string> = {
-    ENOENT: 'there is no such folder',
-    ENOTDIR: 'it is a file, not a folder',
-    EACCES: 'permission denied',
-    EISDIR: 'it is a folder, not a file',
-  }
-  return words[code ?? ''] ?? message
-}
-
-/** The files of one migration, each under its dialect (or `neutral`) and direction. */
-interface Files {
-  readonly id: string
-  readonly version: bigint
-  readonly scripts: Map<string, Source>
-}
-
-/** Puts the files of each migration together, and the migrations in order. */
-function assemble(sources: readonly Source[]): Files[] {
-  const byId = new Map<string, Files>()
-  for (const source of sources) {
-    const { id, version } = source
-    const migration = byId.get(id) ?? { id, version, scripts: new Map() }
-    byId.set(id, migration)
-    const slot = `${source.dialect ?? 'neutral'} ${source.direction}`
-    const other = migration.scripts.get(slot)
-    if (other !== undefined) {
-      const message = `${other.file} and ${source.file} are both the ${slot} script of ${id}`
-      throw new MigrateError('DUPLICATE_VERSION', message, { file: source.file, hint: 'remove one of them' })
-    }
-    migration.scripts.set(slot, source)
-  }
-  const ordered = [...byId.values()].sort(compareIds)
+function inOrder(all: Map<string, Files>): Files[] {
+  const ordered = [...all.values()].sort(compareIds)
   refuseSharedNumbers(ordered)
   return ordered
 }
 
 /** Two migrations may share a date; two may not share any other number. */
 function refuseSharedNumbers(ordered: readonly Files[]): void {
-  for (const [i, migration] of ordered.entries()) {
-    const before = ordered[i - 1]
-    if (before?.version !== migration.version || isDate(migration.id)) continue
-    const [first = '', second = ''] = [before, migration].map(({ scripts }) => [...scripts.values()][0]?.file)
-    const digits = migration.id.indexOf('_')
-    const free = String((ordered.at(-1)?.version ?? 0n) + 1n).padStart(digits, '0')
-    throw new MigrateError(
-      'DUPLICATE_VERSION',
-      `${first} and ${second} have the same number ${migration.version}`,
-      {
-        file: second,
-        hint: `renumber the one that is applied nowhere yet, such as ${migration.id} to ${free}${migration.id.slice(digits)}`,
-      },
-    )
-  }
+  const index = ordered.findIndex(({ id, version }, i) => version === ordered[i - 1]?.version && !isDate(id))
+  const [first, second] = ordered.slice(index - 1, index + 1)
+  if (index < 1 || first === undefined || second === undefined) return
+  const [one, other] = [first, second].map(({ up, down }) => Object.values({ ...down, ...up })[0]?.file ?? '')
+  const digits = second.id.indexOf('_')
+  const free = String((ordered.at(-1)?.version ?? 0n) + 1n).padStart(digits, '0')
+  throw new MigrateError('DUPLICATE_VERSION', `${one} and ${other} have the same number ${second.version}`, {
+    ...(other && { file: other }),
+    hint: `renumber the one that is applied nowhere yet, such as ${second.id} to ${free}${second.id.slice(digits)}`,
+  })
 }
 
-/** Whether the version is a day, such as 20260115. */
-export function isDate(id: string): boolean {
-  const [, year, month, day] = /^(\d{4})(\d\d)(\d\d)_/.exec(id) ?? []
-  if (year === undefined || Number(year) < 1970 || Number(year) > 2999) return false
-  const date = new Date(`${year}-${month}-${day}T00:00:00Z`)
-  return !Number.isNaN(date.getTime()) && date.getUTCDate() === Number(day)
-}
-
-function refuseOneDialect(id: string, scripts: Files['scripts']): void {
-  if (scripts.has('neutral up')) return
-  const has = DIALECTS.find((one) => scripts.has(`${one} up`))
-  const lacks = DIALECTS.find((one) => !scripts.has(`${one} up`))
+function refuseOneDialect(id: string, up: Slots): void {
+  const has = DIALECTS.find((dialect) => up[dialect] !== undefined)
+  const lacks = DIALECTS.find((dialect) => up[dialect] === undefined)
   if (has === undefined || lacks === undefined) return
   throw new MigrateError(
     'ONE_DIALECT',
     `${id} exists for ${has} and not for ${lacks}: the histories would part`,
     {
-      file: scripts.get(`${has} up`)?.file ?? id,
+      file: up[has]?.file ?? id,
       hint: `write ${id}.${lacks}.up.sql; where nothing is to be done there, "-- migrate: nothing <reason>" says so`,
     },
   )
@@ -263,4 +246,22 @@ function noUp(id: string, file: string): MigrateError {
     file,
     hint: `write ${id}.up.sql, or correct the name of ${file}`,
   })
+}
+
+function badName(file: string, why: string): MigrateError {
+  return new MigrateError('FILE_NAME', `${file} is no name of a migration: ${why}`, {
+    file,
+    hint: 'the form is <version>_<name>[.sqlite|.postgres][.up|.down].sql, such as 000004_add_email.up.sql',
+  })
+}
+
+/** Why the system refused, in words of the trade. */
+function reason(error: unknown): string {
+  const { code = '', message } = error as NodeJS.ErrnoException
+  const words: Record<string, string> = {
+    ENOENT: 'there is no such folder',
+    ENOTDIR: 'it is a file, not a folder',
+    EACCES: 'permission denied',
+  }
+  return words[code] ?? message
 }

@@ -47,26 +47,36 @@ export interface Leniency {
  */
 export function compare(migrations: readonly Migration[], history: readonly Applied[]): Entry[] {
   const applied = new Map(history.map((row) => [row.id, row]))
-  const files = new Set(migrations.map(({ id }) => id))
-  const known = history.flatMap(({ id }) => ordered(id) ?? [])
-  const last = known.sort(compareIds).at(-1)
-  const entries = migrations.map((migration): Entry & { version: bigint } => {
-    const { id, version } = migration
+  const missing = withoutFile(migrations, applied)
+  const all: readonly Ordered[] =
+    missing.length === 0 ? migrations : [...migrations, ...missing].sort(compareIds)
+  const last = all.findLast(({ id }) => applied.has(id))
+
+  return all.map((one): Entry => {
+    const { id } = one
     const row = applied.get(id)
     if (row === undefined) {
-      return { id, version, state: last && compareIds(migration, last) < 0 ? 'out of order' : 'pending' }
+      return { id, state: last !== undefined && compareIds(one, last) < 0 ? 'out of order' : 'pending' }
     }
-    const changed = row.checksum !== null && row.checksum !== migration.up.checksum
-    return { id, version, state: changed ? 'changed' : 'applied', appliedAt: row.appliedAt }
+    const { appliedAt, checksum } = row
+    if (one.up === undefined) return { id, state: 'missing', appliedAt }
+    return { id, state: checksum === null || checksum === one.up.checksum ? 'applied' : 'changed', appliedAt }
   })
-  const missing = history.filter(({ id }) => !files.has(id))
-  for (const { id, appliedAt } of missing) {
-    entries.push({ id, version: versionOf(id) ?? -1n, state: 'missing', appliedAt })
-  }
-  return entries.sort(compareIds).map(({ version: _, ...entry }) => entry)
 }
 
-function ordered(id: string): { id: string; version: bigint } | undefined {
+type Ordered = Pick<Migration, 'id' | 'version'> & Partial<Pick<Migration, 'up'>>
+
+/** What is applied and has no file. */
+function withoutFile(migrations: readonly Migration[], applied: ReadonlyMap<string, Applied>): Ordered[] {
+  const found = migrations.reduce((n, { id }) => n + (applied.has(id) ? 1 : 0), 0)
+  if (found === applied.size) return []
+  const files = new Set(migrations.map(({ id }) => id))
+  return [...applied.keys()]
+    .filter((id) => !files.has(id))
+    .map((id) => ({ id, version: versionOf(id) ?? -1n }))
+}
+
+function ordered(id: string): Ordered | undefined {
   const version = versionOf(id)
   return version === undefined ? undefined : { id, version }
 }
@@ -83,7 +93,8 @@ export function planUp(
   { allowOutOfOrder = false, allowNewer = false }: Leniency = {},
 ): Migration[] {
   const entries = compare(migrations, history)
-  const inState = (state: State) => entries.filter((entry) => entry.state === state).map(({ id }) => id)
+  const states = Object.groupBy(entries, ({ state }) => state)
+  const inState = (state: State) => (states[state] ?? []).map(({ id }) => id)
   const wanted = target.id ?? target.to
   const id = wanted === undefined ? undefined : resolve(wanted, entries)
 

@@ -1,5 +1,6 @@
 import { isUtf8 } from 'node:buffer'
 import { hash } from 'node:crypto'
+import { readFileSync } from 'node:fs'
 import { MigrateError } from './errors.ts'
 import { didYouMean, place, skipBlank } from './text.ts'
 
@@ -32,35 +33,26 @@ type Directive = keyof typeof DIRECTIVES
 const DIRECTIVE_LINE = /^[ \t]*--[ \t]*(migrate|lint):[ \t]*(.*?)[ \t]*$/
 
 /**
- * Reads a script from the bytes of its file.
+ * Reads a script.
  *
- * @param file  its name for people
- * @param bytes UTF-8 with or without a BOM, lines ending in LF or CRLF
- * @throws FILE_TEXT (no UTF-8, a NUL), DIRECTIVE, EMPTY_SCRIPT
+ * @param file its name for people
+ * @param raw  its text, with or without a BOM, lines ending in LF or CRLF
+ * @throws FILE_TEXT (a NUL), DIRECTIVE, EMPTY_SCRIPT
  */
-export function parseScript(file: string, bytes: Buffer): Script {
-  if (!isUtf8(bytes)) {
-    throw new MigrateError('FILE_TEXT', `${file} is not UTF-8`, {
-      file,
-      line: invalidLine(bytes),
-      column: 1,
-      hint: 'save the file as UTF-8',
-    })
-  }
-  const nul = bytes.indexOf(0)
+export function parseScript(file: string, raw: string): Script {
+  const start = raw.startsWith('\uFEFF') ? 1 : 0
+  const text = raw.includes('\r\n') ? raw.slice(start).replaceAll('\r\n', '\n') : raw.slice(start)
+  const nul = text.indexOf('\0')
   if (nul !== -1) {
-    const at = place(file, bytes.toString(), bytes.toString('utf8', 0, nul).length)
     throw new MigrateError(
       'FILE_TEXT',
       `${file} holds a NUL character, where a database would stop reading`,
       {
-        file,
-        line: at.line,
+        ...place(file, text, nul),
         hint: 'remove it, or save the file as UTF-8 if it is UTF-16',
       },
     )
   }
-  const text = normalize(bytes)
   const checksum = `sha256:${hash('sha256', text)}`
   const { directives, body } = readDirectives(file, text)
   const reason = directives.get('migrate: irreversible')
@@ -88,10 +80,31 @@ export function parseScript(file: string, bytes: Buffer): Script {
   }
 }
 
-function normalize(bytes: Buffer): string {
-  const bom = bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf ? 3 : 0
-  const text = bytes.toString('utf8', bom)
-  return bytes.includes(0x0d) ? text.replaceAll('\r\n', '\n') : text
+/**
+ * Reads a file's text.
+ *
+ * @throws FILE_TEXT if it cannot be read, or is not UTF-8
+ */
+export function readText(path: string, file: string): string {
+  try {
+    const text = readFileSync(path, 'utf8')
+    // Where bytes are no UTF-8, this character stands for them: only then are the bytes looked at.
+    if (!text.includes('\uFFFD')) return text
+    const bytes = readFileSync(path)
+    if (isUtf8(bytes)) return text
+    throw new MigrateError('FILE_TEXT', `${file} is not UTF-8`, {
+      file,
+      line: invalidLine(bytes),
+      hint: 'save the file as UTF-8',
+    })
+  } catch (cause) {
+    if (cause instanceof MigrateError) throw cause
+    throw new MigrateError('FILE_TEXT', `cannot read ${file}: ${(cause as Error).message}`, {
+      file,
+      cause,
+      hint: 'let this user read the file',
+    })
+  }
 }
 
 function invalidLine(bytes: Buffer): number {
@@ -118,7 +131,7 @@ function readDirectives(file: string, text: string): { directives: Map<Directive
     }
     body = end === -1 ? text.length : end + 1
   }
-  const stray = /^[ \t]*--[ \t]*migrate:/m.exec(body === 0 ? text : text.slice(body))
+  const stray = text.includes('migrate:', body) && /^[ \t]*--[ \t]*migrate:/m.exec(text.slice(body))
   if (stray) {
     throw new MigrateError('DIRECTIVE', `a directive in ${file} stands below the first statement`, {
       ...place(file, text, body + stray.index),

@@ -33,7 +33,7 @@ export function place(file: string, text: string, offset: number, from = offset)
   const lines = [...above.slice(-LINES_ABOVE), text.slice(start, end === -1 ? text.length : end)]
   const margin = String(line).length
   // A very long line is shown from shortly before the error.
-  const cut = Math.max(0, offset - start - WIDTH / 2)
+  const cut = (lines.at(-1) ?? '').length > WIDTH ? Math.max(0, offset - start - WIDTH / 2) : 0
   const numbered = lines.map((shown, i) => {
     const number = String(line - lines.length + 1 + i).padStart(margin)
     return `${number} | ${i < lines.length - 1 ? shown.slice(0, WIDTH) : shown.slice(cut, cut + WIDTH)}`
@@ -90,5 +90,5 @@ export function list(items: readonly string[], most = 5): string {
 /** The path as people would write it from here. */
 export function shortest(path: string): string {
   const near = relative('', path)
-  return near.startsWith('..') || near === '' ? path : near
+  return near.startsWith('..') ? path : near
 }

@@ -17,8 +17,8 @@ export interface Database {
   readonly native: Native
   /** How people are told which database it is: no password. */
   readonly name: string
-  /** The rows that one statement gives. */
-  query(sql: string): Promise<Row[]>
+  /** The rows that one statement gives, with the columns that its text names. */
+  query<T = Row>(sql: string): Promise<T[]>
   /** A string literal. */
   quote(text: string): string
   /** The columns of a table where new tables are made, with their types in lower case; none if it is not there. */
@@ -40,6 +40,12 @@ export interface Database {
    * @throws SQL, TRANSACTION_STATEMENT and the errors of the connection
    */
   statements(script: Sql): Promise<void>
+  /**
+   * The later scripts that need what `without` makes, so that it cannot be taken back under them. In doubt, all.
+   *
+   * @param before what ran before it, in order
+   */
+  dependents(before: readonly Sql[], without: Sql, later: readonly Sql[]): Promise<Sql[]>
   /**
    * Does `work` while no other process does any under the same key.
    * The lock is freed when the process dies.

@@ -26,7 +26,7 @@ const COLUMNS: Record<Dialect, Record<string, string>> = {
 
 /** How `applied_at` is read as ISO 8601 in UTC. */
 const APPLIED_AT: Record<Dialect, string> = {
-  sqlite: `strftime('%Y-%m-%dT%H:%M:%fZ', applied_at)`,
+  sqlite: `replace(rtrim(applied_at, 'Z'), ' ', 'T') || 'Z'`,
   postgres: `to_char(applied_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')`,
 }
 
@@ -43,18 +43,18 @@ const FOREIGN: readonly { tool: string; columns: readonly string[]; table?: stri
  * @throws FOREIGN_HISTORY if the table is another tool's
  */
 export async function readHistory(database: Database): Promise<Applied[]> {
-  const columns = await ourColumns(database)
-  if (columns === undefined) return []
   const table = await database.qualify(TABLE)
-  const checksum = columns.has('checksum') ? 'checksum' : 'NULL AS checksum'
-  const rows = await database.query(
-    `SELECT version, ${APPLIED_AT[database.dialect]} AS applied_at, ${checksum} FROM ${table} ORDER BY id`,
-  )
-  return rows.map((row) => ({
-    id: String(row.version),
-    appliedAt: String(row.applied_at),
-    checksum: row.checksum === null ? null : String(row.checksum),
-  }))
+  const select = (checksum: string) =>
+    database.query<Applied>(
+      `SELECT version AS id, ${APPLIED_AT[database.dialect]} AS "appliedAt", ${checksum} FROM ${table} AS history ORDER BY history.id`,
+    )
+  // Nearly always the table is there and ours: its columns are looked at only if that query fails.
+  return select('checksum').catch(async (error: unknown) => {
+    const columns = await ourColumns(database)
+    if (columns === undefined) return []
+    if (columns.has('checksum')) throw error
+    return select('NULL AS checksum')
+  })
 }
 
 /**

@@ -3,6 +3,7 @@ import { MigrateError } from '../../core/errors.ts'
 import type { Database, Row } from '../database.ts'
 import { isPool } from '../target.ts'
 import { connect, connectPool, nameOf } from './connect.ts'
+import { dependents } from './dependents.ts'
 import { fromPostgres } from './errors.ts'
 import { WATCH_CLIENT, withAdvisoryLock } from './lock.ts'
 import { cut, MESSAGE, type Part, pieces, refuseTransactionStatements, send } from './script.ts'
@@ -19,9 +20,9 @@ export async function wrap(native: Pool | ClientBase): Promise<Database> {
   const name = nameOf((isPool(native) ? native.options : native) as ClientConfig)
   const client = isPool(native) ? await native.connect() : native
 
-  async function query(sql: string): Promise<Row[]> {
+  async function query<T = Row>(sql: string): Promise<T[]> {
     try {
-      return (await client.query<Row>(sql)).rows
+      return (await client.query(sql)).rows as T[]
     } catch (error) {
       throw fromPostgres(error, name) ?? error
     }
@@ -93,6 +94,8 @@ export async function wrap(native: Pool | ClientBase): Promise<Database> {
       }
       if (SETS.test(script.text)) await send(client, [RESET], name)
     },
+
+    dependents,
 
     lock: (key, options, work) =>
       withAdvisoryLock(query, `hashtextextended(${pg.escapeLiteral(key)}, 0)`, options, work),

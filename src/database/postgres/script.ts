@@ -15,6 +15,8 @@ const TRANSACTION_WORD = /\b(begin|start|commit|end|rollback|abort|prepare)\b/i
 /** Kinds of TransactionStmt that a script may hold: savepoints do not end the transaction. */
 const SAVEPOINTS = ['TRANS_STMT_SAVEPOINT', 'TRANS_STMT_RELEASE', 'TRANS_STMT_ROLLBACK_TO']
 
+const SYNTAX_ERROR = '42601'
+
 /** Part of a message: our own SQL, or a piece of a script that ends where a statement ends. */
 export interface Part {
   readonly text: string
@@ -153,7 +155,7 @@ async function read(text: string): Promise<Statement[]> {
 }
 
 /** PostgreSQL's own grammar, loaded when a script needs reading. */
-async function grammar() {
+export async function grammar() {
   const parser = await import('libpg-query')
   await parser.loadModule()
   return parser
@@ -168,6 +170,18 @@ async function explain(
 ): Promise<unknown> {
   const known = fromPostgres(error, name)
   if (!isServerError(error)) return known ?? error
+  if (error.code === SYNTAX_ERROR) {
+    // A quote that is left open goes on into the next part, where the server stumbles.
+    for (const { of } of parts) {
+      const refused =
+        of &&
+        (await cut(of.sql).then(
+          () => undefined,
+          (refusal: unknown) => refusal,
+        ))
+      if (refused instanceof MigrateError) return refused
+    }
+  }
   const words = error.detail === undefined ? error.message : `${error.message}: ${error.detail}`
   const found = await findError(error, parts, completed)
   if (found === undefined) {

@@ -17,24 +17,23 @@ const BUSY_TIMEOUT = 5000
 export function connect(url: string, { create = false }: ConnectOptions): DatabaseSync {
   const path = sqlitePath(url)
   const memory = path === ':memory:' || !(create || existsSync(path))
-  if (!memory) preparePath(path)
+  if (create && !memory) makeFolder(path)
   try {
     const native = new DatabaseSync(memory ? ':memory:' : path, { timeout: BUSY_TIMEOUT })
-    const mode = native.prepare('PRAGMA journal_mode').get()?.journal_mode
-    if (create && !memory && mode !== 'wal') native.exec('PRAGMA journal_mode = WAL')
     native.exec('PRAGMA synchronous = FULL')
+    if (create && !memory) native.exec('PRAGMA journal_mode = WAL')
     return native
   } catch (error) {
+    if (statSync(path, { throwIfNoEntry: false })?.isDirectory()) {
+      throw new MigrateError('NOT_A_DATABASE', `${path} is a folder, not a database file`, {
+        hint: `name a file, such as ${path}/nexflow.db`,
+      })
+    }
     throw fromSqlite(error, path) ?? error
   }
 }
 
-function preparePath(path: string): void {
-  if (statSync(path, { throwIfNoEntry: false })?.isDirectory()) {
-    throw new MigrateError('NOT_A_DATABASE', `${path} is a folder, not a database file`, {
-      hint: `name a file, such as ${path}/nexflow.db`,
-    })
-  }
+function makeFolder(path: string): void {
   try {
     mkdirSync(dirname(path), { recursive: true })
   } catch (cause) {

@@ -3,6 +3,7 @@ import { MigrateError } from '../../core/errors.ts'
 import { shortest } from '../../core/text.ts'
 import type { Database, Row } from '../database.ts'
 import { connect } from './connect.ts'
+import { dependents } from './dependents.ts'
 import { fromSqlite } from './errors.ts'
 import { withFileLock } from './lock.ts'
 import { checkScript, runScript } from './script.ts'
@@ -28,7 +29,7 @@ export async function wrap(native: DatabaseSync): Promise<Database> {
     name,
     quote: (text) => `'${text.replaceAll("'", "''")}'`,
 
-    query: async (sql) => guarded(() => native.prepare(sql).all() as Row[]),
+    query: async <T = Row>(sql: string) => guarded(() => native.prepare(sql).all() as T[]),
 
     columns: async (table) => {
       const rows = guarded(() =>
@@ -58,6 +59,8 @@ export async function wrap(native: DatabaseSync): Promise<Database> {
       checkScript(native, script)
       runScript(native, script, name)
     },
+
+    dependents,
 
     lock: (_key, options, work) => (path === null ? work() : withFileLock(path, options, work)),
 
