@@ -1,7 +1,7 @@
-import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { MigrateError } from '../core/errors.ts'
-import { DIALECTS, isDate, parseFileName } from '../core/migrations.ts'
+import { DIALECTS, isDate, listFolder, parseFileName } from '../core/migrations.ts'
 import { shortest } from '../core/text.ts'
 
 export interface NewOptions {
@@ -58,7 +58,7 @@ export async function newMigration({
 /** The migrations that are there already. */
 function list(dir: string, perDialect: boolean): { id: string; version: bigint }[] {
   const folders = perDialect ? [dir, ...DIALECTS.map((dialect) => join(dir, dialect))] : [dir]
-  const names = folders.flatMap((folder) => (existsSync(folder) ? readdirSync(folder) : []))
+  const names = folders.flatMap((folder) => (existsSync(folder) ? listFolder(folder) : []))
   return names.filter((name) => name.endsWith('.sql')).map((name) => parseFileName(name))
 }
 

@@ -167,7 +167,8 @@ function addFolder(all: Map<string, Files>, path: string, names: readonly string
   }
 }
 
-function listFolder(path: string): string[] {
+/** @throws DIRECTORY */
+export function listFolder(path: string): string[] {
   try {
     return readdirSync(path)
   } catch (cause) {

@@ -11,7 +11,7 @@ const COLUMNS: Record<Dialect, Record<string, string>> = {
   sqlite: {
     id: 'INTEGER PRIMARY KEY AUTOINCREMENT',
     version: 'TEXT NOT NULL UNIQUE',
-    applied_at: `TEXT NOT NULL DEFAULT (strftime('%Y-%m-%d %H:%M:%f', 'now'))`,
+    applied_at: `TEXT NOT NULL DEFAULT (datetime('now'))`,
     checksum: 'TEXT',
     down_script: 'TEXT',
   },
@@ -22,6 +22,12 @@ const COLUMNS: Record<Dialect, Record<string, string>> = {
     checksum: 'TEXT',
     down_script: 'TEXT',
   },
+}
+
+/** The present moment, finer than the guide's seconds: the order by `applied_at` is the order in which it happened. */
+const NOW: Record<Dialect, string> = {
+  sqlite: `strftime('%Y-%m-%d %H:%M:%f', 'now')`,
+  postgres: 'clock_timestamp()',
 }
 
 /** How `applied_at` is read as ISO 8601 in UTC. */
@@ -82,11 +88,12 @@ export async function recordSql(
   migration: { id: string; checksum: string; down: string | undefined },
 ): Promise<Sql> {
   const values = [migration.id, migration.checksum, migration.down]
-  const literals = values.map((value) => (value === undefined ? 'NULL' : database.quote(value)))
+  const quoted = values.map((value) => (value === undefined ? 'NULL' : database.quote(value)))
+  const literals = [...quoted, NOW[database.dialect]]
   const table = await database.qualify(TABLE)
   return {
     file: TABLE,
-    text: `INSERT INTO ${table} (version, checksum, down_script) VALUES (${literals.join(', ')})`,
+    text: `INSERT INTO ${table} (version, checksum, down_script, applied_at) VALUES (${literals.join(', ')})`,
   }
 }
 

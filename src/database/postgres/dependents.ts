@@ -39,9 +39,11 @@ export async function dependents(
   })
 }
 
-/** Every text in a tree: names, and constants, in which a name may be hidden. */
+/** Every name in a tree: texts, and the words of those in which names may be hidden, such as a function's body. */
 function* mentions(tree: unknown): Generator<string> {
-  if (typeof tree === 'string') yield tree
-  else if (typeof tree === 'object' && tree !== null)
+  if (typeof tree === 'string') {
+    yield tree
+    yield* tree.match(/\w+/g) ?? []
+  } else if (typeof tree === 'object' && tree !== null)
     for (const value of Object.values(tree)) yield* mentions(value)
 }

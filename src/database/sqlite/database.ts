@@ -4,7 +4,7 @@ import { shortest } from '../../core/text.ts'
 import type { Database, Row } from '../database.ts'
 import { connect } from './connect.ts'
 import { dependents } from './dependents.ts'
-import { fromSqlite } from './errors.ts'
+import { fromSqlite, isSqliteError } from './errors.ts'
 import { withFileLock } from './lock.ts'
 import { checkScript, runScript } from './script.ts'
 
@@ -20,6 +20,19 @@ export async function wrap(native: DatabaseSync): Promise<Database> {
     } catch (error) {
       if (error instanceof MigrateError) throw error
       throw fromSqlite(error, name) ?? error
+    }
+  }
+
+  /** A deferred constraint may fail only now. */
+  function commit(file: string | undefined): void {
+    try {
+      native.exec('COMMIT')
+    } catch (error) {
+      if (!isSqliteError(error)) throw error
+      throw (
+        fromSqlite(error, name) ??
+        new MigrateError('SQL', error.message, { ...(file && { file }), cause: error })
+      )
     }
   }
 
@@ -47,7 +60,7 @@ export async function wrap(native: DatabaseSync): Promise<Database> {
           onGroup(i)
           for (const script of scripts) runScript(native, script, name)
         }
-        guarded(() => native.exec('COMMIT'))
+        commit(groups.at(-1)?.[0]?.file)
       } catch (error) {
         // A script's ON CONFLICT ROLLBACK has ended the transaction already.
         if (native.isTransaction) native.exec('ROLLBACK')

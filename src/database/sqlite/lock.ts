@@ -17,7 +17,6 @@ export async function withFileLock<T>(
 ): Promise<T> {
   const lock = new DatabaseSync(`${realpathSync(path)}.migrate-lock`, { timeout: 0 })
   try {
-    lock.exec('PRAGMA journal_mode = OFF')
     await waitForLock(options, async () => acquire(lock))
     return await work()
   } finally {
@@ -27,7 +26,8 @@ export async function withFileLock<T>(
 
 function acquire(lock: DatabaseSync): boolean {
   try {
-    lock.exec('BEGIN EXCLUSIVE')
+    // Nothing is ever written to the file: no journal is needed, nor left behind.
+    lock.exec('PRAGMA journal_mode = OFF; BEGIN EXCLUSIVE')
     return true
   } catch (error) {
     if (isSqliteError(error) && error.errcode === 5) return false

@@ -48,9 +48,11 @@ function walk(
 ): void {
   let spot: Spot = { start: 0, end: 0 }
   let endsTransaction = false
+  // VACUUM, while it runs, begins a transaction of its own: only what a statement says of itself counts.
+  let running = false
   database.setAuthorizer((action) => {
     if (action === constants.SQLITE_ATTACH) return attach
-    if (action !== constants.SQLITE_TRANSACTION) return constants.SQLITE_OK
+    if (running || action !== constants.SQLITE_TRANSACTION) return constants.SQLITE_OK
     endsTransaction = true
     return constants.SQLITE_DENY
   })
@@ -59,7 +61,11 @@ function walk(
       spot = { start, end }
       endsTransaction = false
     }
-    for (const statement of cut(database, sql.text, onSpot)) run(statement)
+    for (const statement of cut(database, sql.text, onSpot)) {
+      running = true
+      run(statement)
+      running = false
+    }
   } catch (error) {
     if (endsTransaction) throw transactionStatement(sql, spot.start)
     if (!isSqliteError(error)) throw error

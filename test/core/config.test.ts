@@ -1,0 +1,106 @@
+import assert from 'node:assert/strict'
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { describe, test } from 'node:test'
+import { loadSettings, type SettingsOptions } from '../../src/index.ts'
+import { withFolder } from '../matrix.ts'
+
+/** The settings in a folder with these files. */
+function settings(files: Record<string, string>, options: SettingsOptions = {}) {
+  return withFolder(async (cwd) => {
+    for (const [name, text] of Object.entries(files)) {
+      mkdirSync(join(cwd, name, '..'), { recursive: true })
+      writeFileSync(join(cwd, name), text)
+    }
+    const config = options.config === undefined ? {} : { config: join(cwd, options.config) }
+    const { database, dir } = await loadSettings({ env: {}, ...options, cwd, ...config })
+    return { database: database?.replace(`${cwd}/`, ''), dir: dir?.replace(`${cwd}/`, '') }
+  })
+}
+
+const YML = 'database: { type: sqlite, path: from/config.db, migrations_path: sql }\n'
+
+describe('1 precedence', () => {
+  test('1.1 nobody says anything', async () => {
+    assert.deepEqual(await settings({}), { database: undefined, dir: undefined })
+  })
+
+  test('1.2 option, environment, .env, config file', async () => {
+    const files = { 'config.yml': YML, '.env': 'DATABASE_URL=sqlite:from-dotenv.db\n' }
+    assert.equal((await settings({ 'config.yml': YML })).database, 'from/config.db')
+    assert.equal((await settings(files)).database, 'sqlite:from-dotenv.db')
+    assert.equal((await settings(files, { env: { DATABASE_URL: 'env.db' } })).database, 'env.db')
+    const all = { env: { DATABASE_URL: 'env.db' }, database: 'option.db', dir: 'option' }
+    assert.deepEqual(await settings(files, all), { database: 'option.db', dir: 'option' })
+  })
+
+  test('1.3 an empty DATABASE_URL says nothing', async () => {
+    assert.equal(
+      (await settings({ 'config.yml': YML }, { env: { DATABASE_URL: '' } })).database,
+      'from/config.db',
+    )
+  })
+
+  test('1.4 yml, yaml, json, or the one that is named; paths are relative to it', async () => {
+    const json = JSON.stringify({
+      server: { port: 1 },
+      database: { type: 'sqlite', path: 'a.db', migrations_path: 'm' },
+    })
+    assert.deepEqual(await settings({ 'config.json': json }), { database: 'a.db', dir: 'm' })
+    assert.deepEqual(await settings({ 'config.yaml': YML, 'config.json': json }), {
+      database: 'from/config.db',
+      dir: 'sql',
+    })
+    assert.deepEqual(await settings({ 'etc/nexflow.yml': YML }, { config: 'etc/nexflow.yml' }), {
+      database: 'etc/from/config.db',
+      dir: 'etc/sql',
+    })
+  })
+
+  test('1.5 URLs stay as they are', async () => {
+    for (const url of ['postgres://u:p@h/d?sslmode=require', 'sqlite:./x.db', ':memory:']) {
+      const type = url.startsWith('postgres') ? 'postgres' : 'sqlite'
+      assert.equal(
+        (await settings({ 'config.yml': `database: { type: ${type}, path: "${url}" }` })).database,
+        url,
+      )
+    }
+  })
+})
+
+describe('2 the environment in the config', () => {
+  const file = {
+    'config.yml':
+      'database: { type: postgres, path: "postgres://app:${DB_PASSWORD}@h/${DB}" }\nother: ${NOT_SET}\n',
+  }
+
+  test('2.1 is put in, also from .env; other sections are none of our business', async () => {
+    const url = 'postgres://app:secret@h/nexflow'
+    assert.equal((await settings(file, { env: { DB_PASSWORD: 'secret', DB: 'nexflow' } })).database, url)
+    assert.equal((await settings({ ...file, '.env': 'DB=nexflow\nDB_PASSWORD=secret' })).database, url)
+  })
+
+  test('2.2 unset, it is named', async () => {
+    await assert.rejects(settings(file, { env: { DB: 'nexflow' } }), {
+      code: 'CONFIG',
+      message: /DB_PASSWORD/,
+    })
+  })
+})
+
+describe('3 what is no config', () => {
+  for (const [text, says] of [
+    ['database: [', /cannot be read/],
+    ['database: sqlite', /no section/],
+    ['database: { type: mysql, path: a }', /mysql/],
+    ['database: { type: sqlite, path: 7 }', /path/],
+    ['database: { type: postgres, path: a.db }', /postgres/],
+    ['database: { type: sqlite, path: "postgres://h/d" }', /sqlite/],
+  ] as const) {
+    test(`3.1 ${text}`, () =>
+      assert.rejects(settings({ 'config.yml': text }), { code: 'CONFIG', message: says }))
+  }
+
+  test('3.2 a file that is not there', () =>
+    assert.rejects(settings({}, { config: 'none.yml' }), { code: 'CONFIG' }))
+})

@@ -1,0 +1,90 @@
+import assert from 'node:assert/strict'
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { describe, test } from 'node:test'
+import fc from 'fast-check'
+import { parseScript, readText } from '../../src/core/script.ts'
+import type { MigrateError } from '../../src/index.ts'
+import { withFolder } from '../matrix.ts'
+
+const parse = (text: string) => parseScript('1_a.sql', text)
+
+function refuses(text: string, code: string, line?: number, hint?: RegExp): void {
+  assert.throws(
+    () => parse(text),
+    (error: MigrateError) => {
+      assert.equal(error.code, code)
+      assert.equal(error.line, line)
+      if (hint !== undefined) assert.match(error.hint ?? '', hint)
+      return true
+    },
+  )
+}
+
+describe('1 text', () => {
+  test('1.1 a checkout on Windows, with or without a BOM, is no edit', () => {
+    fc.assert(
+      fc.property(fc.array(fc.stringMatching(/^[^\r\0\uFEFF]*$/)), (lines) => {
+        const unix = ['SELECT 1;', ...lines.filter((line) => !line.includes('migrate:'))].join('\n')
+        const { checksum, text } = parse(unix)
+        assert.equal(text, unix)
+        assert.equal(parse(`\uFEFF${unix.replaceAll('\n', '\r\n')}`).checksum, checksum)
+      }),
+    )
+  })
+
+  test('1.2 the checksum is SHA-256 of the text', () => {
+    // printf 'SELECT 1;\n' | sha256sum
+    assert.equal(
+      parse('SELECT 1;\n').checksum,
+      'sha256:b4e0497804e46e0a0b0b8c31975b062152d551bac49c3c2e80932567b4085dcd',
+    )
+  })
+
+  test('1.3 bytes that are no UTF-8 are refused with their line', () =>
+    withFolder(async (folder) => {
+      const path = join(folder, '1_a.sql')
+      writeFileSync(path, Buffer.from([...Buffer.from('SELECT 1;\nSELECT '), 0xe9, 0x27]))
+      assert.throws(
+        () => readText(path, '1_a.sql'),
+        (error: MigrateError) => error.code === 'FILE_TEXT' && error.line === 2,
+      )
+      writeFileSync(path, "SELECT '\uFFFD';")
+      assert.equal(readText(path, '1_a.sql'), "SELECT '\uFFFD';")
+    }))
+
+  test('1.4 a NUL, where SQLite would stop reading', () => refuses('SELECT 1;\nSELECT\0 2;', 'FILE_TEXT', 2))
+
+  for (const empty of ['', ' \n\t', '-- only a comment', '/* a */ ; -- b\n;', '/* open']) {
+    test(`1.5 ${JSON.stringify(empty)} is empty`, () => refuses(empty, 'EMPTY_SCRIPT'))
+  }
+})
+
+describe('2 directives', () => {
+  test('2.1 each says what it says', () => {
+    assert.equal(parse('SELECT 1').transaction, true)
+    assert.equal(parse('-- a comment\n\n-- migrate: no-transaction\nSELECT 1').transaction, false)
+    assert.equal(parse('-- migrate: irreversible the rows are gone\n').irreversible, 'the rows are gone')
+    assert.equal(parse('--migrate:nothing  SQLite has no types \n').nothing, 'SQLite has no types')
+    assert.equal(parse('-- lint: ignore drop-table it is empty\r\nDROP TABLE a').transaction, true)
+  })
+
+  test('2.2 an unknown one suggests the nearest', () => {
+    refuses('-- migrate: no-transction\nSELECT 1', 'DIRECTIVE', 1, /no-transaction/)
+    refuses('-- a\n-- migrate: reversible because\nSELECT 1', 'DIRECTIVE', 2, /irreversible/)
+    refuses('-- migrate:up\nSELECT 1', 'DIRECTIVE', 1, /dbmate/)
+  })
+
+  test('2.3 one without its reason, or with something behind it', () => {
+    refuses('-- migrate: irreversible\nSELECT 1', 'DIRECTIVE', 1, /<reason>/)
+    refuses('-- migrate: nothing\n', 'DIRECTIVE', 1, /<reason>/)
+    refuses('-- lint: ignore drop-table\nSELECT 1', 'DIRECTIVE', 1, /<rule> <reason>/)
+    refuses('-- migrate: no-transaction please\nSELECT 1', 'DIRECTIVE', 1)
+  })
+
+  test('2.4 one below the first statement', () =>
+    refuses('SELECT 1;\n-- migrate: no-transaction\n', 'DIRECTIVE', 2, /top/))
+
+  test('2.5 nothing, and yet a statement', () =>
+    refuses('-- migrate: nothing none\nSELECT 1;', 'DIRECTIVE', 2))
+})
