@@ -14,13 +14,16 @@ export interface Run {
 export interface RunOptions {
   readonly cwd?: string
   readonly env?: Record<string, string>
+  /** Run as this user. */
+  readonly uid?: number
 }
 
 /** Starts the command line as a process of its own, with nothing of this machine's settings. */
-export function start(args: readonly string[], { cwd, env = {} }: RunOptions = {}): ChildProcess {
+export function start(args: readonly string[], { cwd, env = {}, uid }: RunOptions = {}): ChildProcess {
   return spawn(process.execPath, [BIN, ...args], {
     cwd,
     env: { PATH: process.env.PATH, HOME: process.env.HOME, ...env },
+    ...(uid !== undefined && { uid, gid: uid }),
     stdio: ['ignore', 'pipe', 'pipe'],
   })
 }

@@ -49,21 +49,27 @@ for (const kind of KINDS) {
         assert.deepEqual(ids((await down({ database, migrations, id: '2_b' })).rolledBack), [])
       }))
 
-    test('2b a view and a trigger need their tables', () =>
+    test('3 a view and a trigger need their tables', () =>
       kind.scratch(async ({ url: database }) => {
         const trigger =
           kind.dialect === 'sqlite'
             ? 'CREATE TRIGGER t AFTER INSERT ON a BEGIN INSERT INTO b VALUES (new.id); END'
             : `CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN INSERT INTO b VALUES (NEW.id); RETURN NEW; END $$;
                CREATE TRIGGER t AFTER INSERT ON a FOR EACH ROW EXECUTE FUNCTION f()`
-        for (const [id, sql] of [
-          ['5_view', 'CREATE VIEW v AS SELECT * FROM b'],
-          ['6_trigger', trigger],
+        const dropTrigger =
+          kind.dialect === 'sqlite' ? 'DROP TRIGGER t' : 'DROP TRIGGER t ON a; DROP FUNCTION f'
+        for (const [id, sql, drop] of [
+          ['5_view', 'CREATE VIEW v AS SELECT * FROM b', 'DROP VIEW v'],
+          ['6_trigger', trigger, dropTrigger],
         ] as const) {
-          const files = [
-            ...scripts({ '1_a': FILES['1_a'], '2_b': FILES['2_b'], '2_b.down': 'DROP TABLE b' }),
-            ...scripts({ [id]: sql, [`${id}.down`]: 'SELECT 1' }),
-          ]
+          const { '1_a': a, '2_b': b } = FILES
+          const files = scripts({
+            '1_a': a,
+            '2_b': b,
+            '2_b.down': 'DROP TABLE b',
+            [id]: sql,
+            [`${id}.down`]: drop,
+          })
           await up({ database, migrations: files })
           const error = await errorOf(down({ database, migrations: files, id: '2_b' }))
           assert.deepEqual([error.code, error.message.split(' ')[0]], ['LATER_APPLIED', id])
@@ -71,7 +77,7 @@ for (const kind of KINDS) {
         }
       }))
 
-    test('3 the last one is the last that was applied', () =>
+    test('4 the last one is the last that was applied', () =>
       kind.scratch(async ({ url: database }) => {
         await up({ database, migrations })
         await down({ database, migrations, id: '3_c' })
@@ -79,7 +85,7 @@ for (const kind of KINDS) {
         assert.deepEqual(ids((await down({ database, migrations })).rolledBack), ['3_c'])
       }))
 
-    test('4 without the file, the script that the history kept', () =>
+    test('5 without the file, the script that the history kept', () =>
       kind.scratch(async ({ url: database, tables }) => {
         await up({ database, migrations })
         const older = scripts({ '1_a': FILES['1_a'], '1_a.down': FILES['1_a.down'] })
@@ -93,7 +99,7 @@ for (const kind of KINDS) {
         assert.equal((await status({ database, migrations: older })).upToDate, true)
       }))
 
-    test('5 a file that has changed since wins over the kept script', () =>
+    test('6 a file that has changed since wins over the kept script', () =>
       kind.scratch(async ({ url: database, tables }) => {
         await up({ database, migrations, to: '1_a' })
         const mended = scripts({ ...FILES, '1_a.down': 'DROP TABLE a; CREATE TABLE mended (id INTEGER)' })
@@ -101,7 +107,7 @@ for (const kind of KINDS) {
         assert.deepEqual(await tables(), ['mended'])
       }))
 
-    test('6 irreversible, by its reason; and no down script', () =>
+    test('7 irreversible, by its reason; and no down script', () =>
       kind.scratch(async ({ url: database, tables }) => {
         const files = scripts({
           '1_a': `-- migrate: irreversible the old names are gone\n${FILES['1_a']}`,
@@ -138,7 +144,7 @@ for (const kind of KINDS) {
         }
       }))
 
-    test('7 a failing script leaves everything as it was', () =>
+    test('8 a failing script leaves everything as it was', () =>
       kind.scratch(async ({ url: database, tables }) => {
         await up({ database, migrations })
         const broken = scripts({ ...FILES, '3_c.down': 'DROP TABLE c; DROP TABLE none' })
@@ -153,7 +159,7 @@ for (const kind of KINDS) {
         )
       }))
 
-    test('8 where nothing is to be done', () =>
+    test('9 where nothing is to be done', () =>
       kind.scratch(async ({ url: database }) => {
         const files = scripts({
           '1_a': '-- migrate: nothing only for the other\n',
@@ -163,7 +169,7 @@ for (const kind of KINDS) {
         assert.equal((await down({ database, migrations: files })).rolledBack.length, 1)
       }))
 
-    test('9 outside a transaction', () =>
+    test('10 outside a transaction', () =>
       kind.scratch(async ({ url: database, tables }) => {
         const files = scripts({
           '1_a': FILES['1_a'],

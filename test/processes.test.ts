@@ -1,0 +1,202 @@
+import assert from 'node:assert/strict'
+import { once } from 'node:events'
+import { mkdirSync, statSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import { describe, test } from 'node:test'
+import { setTimeout } from 'node:timers/promises'
+import { type Dialect, down, status, up } from '../src/index.ts'
+import { KINDS, type Scratch, withFolder } from './matrix.ts'
+import { json, start } from './process.ts'
+import { errorOf } from './tools.ts'
+
+/** Does `work` with a folder of these files. */
+function withFiles<T>(files: Record<string, string>, work: (folder: string) => Promise<T>): Promise<T> {
+  return withFolder((folder) => {
+    mkdirSync(join(folder, 'migrations'))
+    for (const [name, sql] of Object.entries(files)) writeFileSync(join(folder, 'migrations', name), sql)
+    return work(join(folder, 'migrations'))
+  })
+}
+
+/**
+ * The end of a script that never ends, so that whoever runs it is killed in it for certain, and how to see from
+ * outside that it has come there.
+ */
+const ENDLESS: Record<Dialect, { sql: string; reached: (database: Scratch) => Promise<boolean> }> = {
+  sqlite: {
+    // More than the cache holds: it is written to the log before the commit, where it can be seen.
+    sql: `CREATE TABLE filler (data BLOB);
+      WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT 10000) INSERT INTO filler SELECT randomblob(1000) FROM n;
+      WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n;`,
+    reached: async ({ url }) =>
+      (statSync(`${url.slice('sqlite:'.length)}-wal`, { throwIfNoEntry: false })?.size ?? 0) > 1_000_000,
+  },
+  postgres: {
+    sql: 'SELECT pg_sleep(600);',
+    reached: async ({ query }) =>
+      (
+        await query(
+          `SELECT 1 FROM pg_stat_activity WHERE wait_event = 'PgSleep' AND datname = current_database()`,
+        )
+      ).length > 0,
+  },
+}
+
+/** Starts the command line and kills it, without a chance to clean up, in the endless script. */
+async function kill(args: readonly string[], database: Scratch, dialect: Dialect): Promise<void> {
+  const child = start([...args, '--database', database.url])
+  const ended = once(child, 'exit')
+  while (!(await ENDLESS[dialect].reached(database))) {
+    assert.equal(child.exitCode, null, 'it has ended before it was killed')
+    await setTimeout(10)
+  }
+  child.kill('SIGKILL')
+  assert.deepEqual(await ended, [null, 'SIGKILL'])
+}
+
+for (const kind of KINDS) {
+  const seed = `CREATE TABLE a (id INTEGER PRIMARY KEY);\nINSERT INTO a VALUES (1);\n`
+  const change = 'CREATE TABLE b (id INTEGER PRIMARY KEY);\nINSERT INTO a VALUES (2);\n'
+
+  describe(`twenty at once, ${kind.label}`, () => {
+    test('1 up: one applies everything, the others find nothing to do', () =>
+      kind.scratch(async ({ url, query }) => {
+        const runs = await Promise.all(Array.from({ length: 20 }, () => json(['up', '--database', url])))
+        assert.deepEqual(
+          runs.map((run) => run.document.error),
+          Array(20).fill(undefined),
+        )
+        assert.deepEqual(
+          runs.map((run) => run.status),
+          Array(20).fill(0),
+        )
+        assert.deepEqual(runs.map((run) => run.document.applied?.length).sort(), [...Array(19).fill(0), 3])
+        assert.equal((await query('SELECT * FROM schema_migrations')).length, 3)
+      }))
+
+    test('2 down: each rolls back what the others have left', () =>
+      kind.scratch(async ({ url, tables }) => {
+        await up({ database: url })
+        const runs = await Promise.all(Array.from({ length: 20 }, () => json(['down', '--database', url])))
+        assert.deepEqual(
+          runs.map((run) => run.status),
+          Array(20).fill(0),
+        )
+        const ids = runs.flatMap((run) => run.document.rolledBack?.map(({ id }) => id) ?? [])
+        assert.deepEqual(ids.sort(), ['000001_init_schema', '000002_add_indexes', '000003_add_user_metadata'])
+        assert.deepEqual(await tables(), [])
+      }))
+
+    if (kind.dialect === 'postgres') {
+      test('3 up with CREATE INDEX CONCURRENTLY among the migrations: nobody deadlocks', () =>
+        kind.scratch(({ url, query }) =>
+          withFiles(
+            {
+              '1_a.sql': seed,
+              '2_b.sql': '-- migrate: no-transaction\nCREATE INDEX CONCURRENTLY a_id ON a (id);',
+            },
+            async (dir) => {
+              const runs = await Promise.all(
+                Array.from({ length: 20 }, () => json(['up', '--database', url, '--dir', dir])),
+              )
+              assert.deepEqual(
+                runs.map((run) => run.status),
+                Array(20).fill(0),
+              )
+              const [row] = await query(`SELECT indisvalid FROM pg_index WHERE indexrelid = 'a_id'::regclass`)
+              assert.equal(row?.indisvalid, true)
+            },
+          ),
+        ))
+    }
+  })
+
+  describe(`killed between script and commit, ${kind.label}`, () => {
+    /** What the database holds, and that the next `up` goes on by itself. */
+    const check = async (
+      { url: database, query, tables }: Scratch,
+      migrations: string,
+      applied: string[],
+      rows: number[],
+    ) => {
+      const told = await status({ database, migrations })
+      assert.deepEqual(
+        told.migrations.filter(({ state }) => state === 'applied').map(({ id }) => id),
+        applied,
+      )
+      assert.deepEqual(await tables(), applied.length > 1 ? ['a', 'b'] : ['a'])
+      assert.deepEqual(
+        (await query('SELECT id FROM a ORDER BY id')).map(({ id }) => id),
+        rows,
+      )
+    }
+
+    test('1 up: as if it had not begun, and the next one goes on', () =>
+      kind.scratch((scratch) =>
+        withFiles({ '1_a.sql': seed, '2_b.sql': change + ENDLESS[kind.dialect].sql }, async (dir) => {
+          await kill(['up', '--dir', dir], scratch, kind.dialect)
+          await check(scratch, dir, ['1_a'], [1])
+          writeFileSync(join(dir, '2_b.sql'), change)
+          assert.equal((await up({ database: scratch.url, migrations: dir })).applied.length, 1)
+          await check(scratch, dir, ['1_a', '2_b'], [1, 2])
+        }),
+      ))
+
+    test('2 down: as if it had not begun, and the next one goes on', () =>
+      kind.scratch((scratch) =>
+        withFiles(
+          {
+            '1_a.sql': seed,
+            '2_b.sql': change,
+            '2_b.down.sql': `DROP TABLE b; DELETE FROM a WHERE id = 2; ${ENDLESS[kind.dialect].sql}`,
+          },
+          async (dir) => {
+            await up({ database: scratch.url, migrations: dir })
+            await kill(['down', '--dir', dir], scratch, kind.dialect)
+            await check(scratch, dir, ['1_a', '2_b'], [1, 2])
+            writeFileSync(join(dir, '2_b.down.sql'), 'DROP TABLE b; DELETE FROM a WHERE id = 2;')
+            await down({ database: scratch.url, migrations: dir })
+            await check(scratch, dir, ['1_a'], [1])
+          },
+        ),
+      ))
+
+    test('3 with one transaction for all, nothing is there', () =>
+      kind.scratch((scratch) =>
+        withFiles({ '1_a.sql': seed, '2_b.sql': change + ENDLESS[kind.dialect].sql }, async (dir) => {
+          await kill(['up', '--transaction', 'all', '--dir', dir], scratch, kind.dialect)
+          assert.deepEqual(await scratch.tables(), [])
+        }),
+      ))
+  })
+
+  describe(`the lock, ${kind.label}`, () => {
+    test('1 who waits too long is told so, and changes nothing', () =>
+      kind.scratch(({ url, query, tables }) =>
+        withFiles({ '1_a.sql': seed + ENDLESS[kind.dialect].sql }, async (dir) => {
+          const holder = start(['up', '--database', url, '--dir', dir])
+          if (holder.stderr === null) throw new Error('the process has no output')
+          await once(createInterface(holder.stderr), 'line')
+          const waiting: string[] = []
+          const error = await errorOf(
+            up({
+              database: url,
+              migrations: dir,
+              lockTimeout: 300,
+              onProgress: ({ type }) => waiting.push(type),
+            }),
+          )
+          assert.equal(error.code, 'LOCK_TIMEOUT')
+          assert.deepEqual(waiting, ['waiting'])
+          holder.kill('SIGKILL')
+          await once(holder, 'exit')
+          // The lock went with the process.
+          writeFileSync(join(dir, '1_a.sql'), seed)
+          assert.equal((await up({ database: url, migrations: dir })).applied.length, 1)
+          assert.deepEqual(await tables(), ['a'])
+          assert.equal((await query('SELECT * FROM a')).length, 1)
+        }),
+      ))
+  })
+}
