@@ -254,7 +254,7 @@ describe('3 formats.md', () => {
   const page = read('docs/formats.md')
 
   test('3.1 lists exactly the error codes, with their exit status', () => {
-    const rows = [...page.matchAll(/^\| `([A-Z_]+)` \| (\d+) \| \S/gm)]
+    const rows = [...page.matchAll(/^\| `([A-Z_]+)` +\| (\d+) +\| \S/gm)]
     const listed = rows.map(([, code, status]) => [code, Number(status)])
     assert.deepEqual(listed, Object.entries(CODES))
   })
@@ -293,7 +293,7 @@ describe('3 formats.md', () => {
 
 test('4 every dependency stands in dependencies.md, and nothing else does', () => {
   const { dependencies, devDependencies } = JSON.parse(read('package.json')) as Record<string, object>
-  const listed = [...read('docs/dependencies.md').matchAll(/^\| `([^`]+)` \|/gm)].map(([, name]) => name)
+  const listed = [...read('docs/dependencies.md').matchAll(/^\| `([^`]+)` +\|/gm)].map(([, name]) => name)
   assert.deepEqual(listed.sort(), Object.keys({ ...dependencies, ...devDependencies }).sort())
 })
 
