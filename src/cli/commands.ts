@@ -141,6 +141,13 @@ function settings(values: Values) {
 /** Where the database and the migrations are. */
 async function common(values: Values): Promise<Options> {
   const { database, dir } = await settings(values)
+  if (database?.startsWith('postgres')) {
+    // Compiling PostgreSQL's grammar a second time, for speed, would take half a gigabyte and win nothing. The flags
+    // are the process's, so a program that uses the library sets them for itself, or not.
+    const { setFlagsFromString } = await import('node:v8')
+    setFlagsFromString('--no-wasm-dynamic-tiering')
+    setFlagsFromString('--no-wasm-tier-up')
+  }
   return { ...(database !== undefined && { database }), ...(dir !== undefined && { migrations: dir }) }
 }
 

@@ -1,5 +1,5 @@
 import { isUtf8 } from 'node:buffer'
-import { hash } from 'node:crypto'
+import { createHash, hash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { MigrateError } from './errors.ts'
 import { didYouMean, place, skipBlank } from './text.ts'
@@ -53,7 +53,7 @@ export function parseScript(file: string, raw: string): Script {
       },
     )
   }
-  const checksum = `sha256:${hash('sha256', text)}`
+  const checksum = `sha256:${sha256(text)}`
   const { directives, body } = readDirectives(file, text)
   const reason = directives.get('migrate: irreversible')
   const nothing = directives.get('migrate: nothing')
@@ -78,6 +78,26 @@ export function parseScript(file: string, raw: string): Script {
     ...(reason !== undefined && { irreversible: reason }),
     ...(nothing !== undefined && { nothing }),
   }
+}
+
+/** Characters that are hashed at once: a copy is made of them. */
+const CHUNK = 1 << 20
+
+function sha256(text: string): string {
+  if (text.length <= CHUNK) return hash('sha256', text)
+  const sum = createHash('sha256')
+  for (let start = 0; start < text.length; ) {
+    // Not between the halves of a surrogate pair.
+    const cut = start + CHUNK
+    const end = isLowSurrogate(text.charCodeAt(cut)) ? cut + 1 : cut
+    sum.update(text.slice(start, end))
+    start = end
+  }
+  return sum.digest('hex')
+}
+
+function isLowSurrogate(unit: number): boolean {
+  return unit >= 0xdc00 && unit <= 0xdfff
 }
 
 /**

@@ -349,7 +349,24 @@ for (const kind of KINDS) {
         assert.deepEqual([Number(row?.n), row?.t], [4000, `it's; ы𝒳 -- no comment`])
       }))
 
-    test('7.2 an error deep in a long script has its line, and a COMMIT in it is found', () =>
+    test('7.2 a long script whose texts and bodies look as if statements ended in them', () =>
+      kind.scratch(async ({ url: database, query }) => {
+        const poem = Array.from({ length: 3000 }, (_, i) => `line ${i}; it''s -- no end;\n`).join('')
+        const body =
+          kind.dialect === 'sqlite'
+            ? 'CREATE TRIGGER t AFTER INSERT ON a BEGIN\n  UPDATE a SET n = 1;\n  UPDATE a SET n = 2;\nEND;'
+            : 'CREATE FUNCTION f() RETURNS int LANGUAGE plpgsql AS $$ BEGIN\n  PERFORM 1;\n  RETURN 2;\nEND $$;'
+        const sql = `CREATE TABLE a (t TEXT, n INTEGER);\n/* a;\n b;\n */\n${body}\nINSERT INTO a (t) VALUES ('${poem}');\nINSERT INTO a (t) VALUES ('${poem}');\n`
+        assert.ok(poem.length > 64 * 1024)
+        await up({ database, migrations: scripts({ '1_a': sql }) })
+        const rows = await query('SELECT t FROM a')
+        assert.deepEqual(
+          rows.map(({ t }) => t),
+          [poem.replaceAll("''", "'"), poem.replaceAll("''", "'")],
+        )
+      }))
+
+    test('7.3 an error deep in a long script has its line, and a COMMIT in it is found', () =>
       kind.scratch(async ({ url: database, tables }) => {
         const rows = Array.from({ length: 4000 }, (_, i) => `INSERT INTO a VALUES (${i}, 'it''s; ы𝒳');`)
         const long = `CREATE TABLE a (id INTEGER PRIMARY KEY, t TEXT);\n${rows.join('\n')}\n`
@@ -365,7 +382,7 @@ for (const kind of KINDS) {
       }))
 
     if (kind.dialect === 'postgres') {
-      test('7.3 what it sets does not reach the next script, nor where the history is', () =>
+      test('7.4 what it sets does not reach the next script, nor where the history is', () =>
         kind.scratch(async ({ url: database, query }) => {
           const first = `CREATE SCHEMA other; SET search_path = other; SELECT set_config('lock_timeout', '7s', false); CREATE TABLE a (id int)`
           await up({ database, migrations: scripts({ '1_a': first, '2_b': B }) })
@@ -378,7 +395,7 @@ for (const kind of KINDS) {
           )
         }))
 
-      test('7.4 COPY FROM STDIN and a session that the server ends have clear errors', () =>
+      test('7.5 COPY FROM STDIN and a session that the server ends have clear errors', () =>
         kind.scratch(async ({ url: database, tables }) => {
           const copy = await errorOf(
             up({ database, migrations: scripts({ '1_a': `${A}; COPY a FROM STDIN;` }) }),
@@ -394,14 +411,14 @@ for (const kind of KINDS) {
           assert.deepEqual(await tables(), [])
         }))
     } else {
-      test('7.3 a conflict that rolls back by itself', () =>
+      test('7.4 a conflict that rolls back by itself', () =>
         kind.scratch(async ({ url: database, tables }) => {
           const sql = `${A}; INSERT INTO a VALUES (1); INSERT OR ROLLBACK INTO a VALUES (1); ${B};`
           assert.equal((await errorOf(up({ database, migrations: scripts({ '1_a': sql }) }))).code, 'SQL')
           assert.deepEqual(await tables(), [])
         }))
 
-      test('7.4 a database is opened with WAL', () =>
+      test('7.5 a database is opened with WAL', () =>
         kind.scratch(async ({ url: database, query }) => {
           await up({ database })
           assert.equal((await query('PRAGMA journal_mode'))[0]?.journal_mode, 'wal')

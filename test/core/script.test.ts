@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { createHash } from 'node:crypto'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, test } from 'node:test'
@@ -41,7 +42,12 @@ describe('1 text', () => {
     )
   })
 
-  test('1.3 bytes that are no UTF-8 are refused with their line', () =>
+  test('1.3 a long text has the same checksum as a short one would have', () => {
+    const long = `SELECT '${'é𝒳'.repeat(700_000)}';`
+    assert.equal(parse(long).checksum, `sha256:${createHash('sha256').update(long).digest('hex')}`)
+  })
+
+  test('1.4 bytes that are no UTF-8 are refused with their line', () =>
     withFolder(async (folder) => {
       const path = join(folder, '1_a.sql')
       writeFileSync(path, Buffer.from([...Buffer.from('SELECT 1;\nSELECT '), 0xe9, 0x27]))
@@ -53,10 +59,10 @@ describe('1 text', () => {
       assert.equal(readText(path, '1_a.sql'), "SELECT '\uFFFD';")
     }))
 
-  test('1.4 a NUL, where SQLite would stop reading', () => refuses('SELECT 1;\nSELECT\0 2;', 'FILE_TEXT', 2))
+  test('1.5 a NUL, where SQLite would stop reading', () => refuses('SELECT 1;\nSELECT\0 2;', 'FILE_TEXT', 2))
 
   for (const empty of ['', ' \n\t', '-- only a comment', '/* a */ ; -- b\n;', '/* open']) {
-    test(`1.5 ${JSON.stringify(empty)} is empty`, () => refuses(empty, 'EMPTY_SCRIPT'))
+    test(`1.6 ${JSON.stringify(empty)} is empty`, () => refuses(empty, 'EMPTY_SCRIPT'))
   }
 })
 

@@ -86,12 +86,18 @@ async function lastStatementEnd(text: string): Promise<number> {
     if (end === 0) return 0
     // Behind a "--" the semicolon may be a comment's.
     if (line.includes('--')) continue
-    try {
-      fingerprintSync(text.slice(0, end))
-      return end
-    } catch {}
+    if (isWhole(fingerprintSync, text.slice(0, end))) return end
   }
   return 0
+}
+
+/** Whether the grammar reads a text as whole statements. It throws some of its errors and returns the others. */
+function isWhole(fingerprint: (text: string) => string, text: string): boolean {
+  try {
+    return /^[0-9a-f]{16}$/.test(fingerprint(text))
+  } catch {
+    return false
+  }
 }
 
 /**

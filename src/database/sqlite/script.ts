@@ -76,9 +76,10 @@ function walk(
   }
 }
 
-/** Runs a statement to its end, whether it gives rows or not. */
+/** Runs a statement to its end, whether it gives rows or not. An iterator for each would hold memory for long. */
 function drain(statement: StatementSync): void {
-  for (const _ of statement.iterate());
+  if (statement.columns().length === 0) statement.run()
+  else for (const _ of statement.iterate());
 }
 
 function attempt(work: () => void): string | undefined {
