@@ -23,7 +23,7 @@ export const COMMON = {
   config: { value: 'FILE', does: 'config.yml or config.json with a section "database"' },
   json: { does: 'print one JSON document' },
   quiet: { does: 'print nothing but errors' },
-  verbose: { does: 'print more: where errors come from, the SQL of a dry run' },
+  verbose: { does: 'print with an error where in the program it comes from' },
   'no-color': { does: 'print without colors (also NO_COLOR)' },
   yes: { does: 'answer every question with yes' },
   help: { does: 'print help' },
@@ -128,7 +128,9 @@ export const COMMANDS: Readonly<Record<string, Command>> = {
         ...(style && { version: style }),
         neutral: values.neutral === true,
       })
-      return { result, text: newText(result) }
+      // `up` reads Nexflow's own migrations where nobody has said otherwise.
+      const hint = dir === undefined ? '\napply it with: nexflow-migrate up --dir migrations' : ''
+      return { result, text: newText(result) + hint }
     },
   },
 }

@@ -19,20 +19,26 @@ export async function main(argv: readonly string[]): Promise<number> {
 
 async function run(argv: readonly string[]): Promise<number> {
   const { name, words, values } = parse(argv)
-  if (values.version || values.help || name === undefined) {
+  if (values.json && name === undefined && !values.help && !values.version) throw usage('there is no command')
+  const command = values.help || values.version ? undefined : COMMANDS[name ?? '']
+  if (command === undefined) {
     const { help, version } = await import('./help.ts')
-    print(values.version ? version() : help(name))
-    return name === undefined && !values.help && !values.version ? CODES.USAGE : 0
+    const told = values.version ? { version: version() } : { help: help(name) }
+    print(values.json ? JSON.stringify(told) : Object.values(told).join(''))
+    return values.help || values.version ? 0 : CODES.USAGE
   }
   if (values['no-color']) process.env.NO_COLOR = '1'
   const progress = showProgress()
-  const command = COMMANDS[name]
   try {
-    const outcome = await command?.run(words, values, values.quiet ? () => {} : progress.on)
+    const {
+      result,
+      text,
+      status = 0,
+    } = await command.run(words, values, values.quiet ? () => {} : progress.on)
     progress.clear()
-    if (values.json) print(JSON.stringify(outcome?.result))
-    else if (!values.quiet) print(outcome?.text ?? '')
-    return outcome?.status ?? 0
+    if (values.json) print(JSON.stringify(result))
+    else if (!values.quiet) print(text)
+    return status
   } finally {
     progress.clear()
   }

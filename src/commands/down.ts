@@ -108,16 +108,12 @@ async function refuseUnderLater(
 
 async function downScript(database: Database, id: string, migration: Migration | undefined): Promise<Script> {
   const kept = migration?.down === undefined ? await keptDown(database, id) : undefined
-  const script =
-    migration?.down?.() ?? (kept === undefined ? undefined : parseScript(`${id} (kept in the history)`, kept))
-  const reason = script?.irreversible ?? (script === undefined ? migration?.up.irreversible : undefined)
-  if (reason !== undefined) {
-    throw new MigrateError('IRREVERSIBLE', `${id} cannot be rolled back: ${reason}`, {
-      hint: 'write a new migration that brings what you need, or restore a backup',
-    })
+  const script = kept === undefined ? migration?.down?.() : parseScript(`${id} (kept in the history)`, kept)
+  if (script === undefined) {
+    throw new MigrateError('NO_DOWN', `${id} has no down script`, { hint: `write ${id}.down.sql` })
   }
-  if (script !== undefined) return script
-  throw new MigrateError('NO_DOWN', `${id} has no down script`, {
-    hint: `write ${id}.down.sql`,
+  if (script.irreversible === undefined) return script
+  throw new MigrateError('IRREVERSIBLE', `${id} cannot be rolled back: ${script.irreversible}`, {
+    hint: 'write a new migration that brings what you need, or restore a backup',
   })
 }

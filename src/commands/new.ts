@@ -36,9 +36,9 @@ export async function newMigration({
     .replace(/[^A-Za-z0-9]+/g, '_')
     .replace(/^_+|_+$/g, '')
     .toLowerCase()
-  if (word === '') {
+  if (word === '' || /[^\x20-\x7e]/.test(name)) {
     throw new MigrateError('USAGE', `"${name}" is no name for a migration`, {
-      hint: 'such as "new add_email"',
+      hint: 'use Latin letters and digits, such as "new add_email"',
     })
   }
   const perDialect = DIALECTS.some((dialect) => existsSync(join(dir, dialect)))
@@ -55,29 +55,30 @@ export async function newMigration({
   return { id, files: files.map(({ path }) => shortest(path)) }
 }
 
-/** The migrations that are there already. */
-function list(dir: string, perDialect: boolean): { id: string; version: bigint }[] {
+/** A migration that is there already. */
+type Existing = ReturnType<typeof parseFileName>
+
+/** Those of a folder. */
+function list(dir: string, perDialect: boolean): Existing[] {
   const folders = perDialect ? [dir, ...DIALECTS.map((dialect) => join(dir, dialect))] : [dir]
   const names = folders.flatMap((folder) => (existsSync(folder) ? listFolder(folder) : []))
   return names.filter((name) => name.endsWith('.sql')).map((name) => parseFileName(name))
 }
 
-function nextVersion(
-  existing: readonly { id: string; version: bigint }[],
-  style: NewOptions['version'],
-): string {
-  const last = existing.reduce<{ id: string; version: bigint } | undefined>(
-    (most, one) => (most === undefined || one.version > most.version ? one : most),
+function nextVersion(existing: readonly Existing[], style: NewOptions['version']): string {
+  const last = existing.reduce<Existing | undefined>(
+    (a, b) => (a && a.version > b.version ? a : b),
     undefined,
   )
   const digits = last?.id.split('_')[0] ?? '000000'
+  const chosen = style ?? (digits.length === 14 ? 'timestamp' : last && isDate(last.id) ? 'date' : 'sequence')
+  if (chosen === 'sequence') return String((last?.version ?? 0n) + 1n).padStart(digits.length, '0')
   const now = new Date().toISOString().replace(/\D/g, '')
-  const like =
-    digits.length === 14 ? 'timestamp' : last !== undefined && isDate(last.id) ? 'date' : 'sequence'
-  const chosen = style ?? like
   if (chosen === 'date') return now.slice(0, 8)
-  if (chosen === 'timestamp') return now.slice(0, 14)
-  return String((last?.version ?? 0n) + 1n).padStart(digits.length, '0')
+  // Two may be asked for within one second.
+  let second = BigInt(now.slice(0, 14))
+  while (existing.some(({ version }) => version === second)) second++
+  return String(second)
 }
 
 function write(path: string, text: string): void {

@@ -1,7 +1,7 @@
 import { MigrateError } from '../core/errors.ts'
 import type { Dialect } from '../core/migrations.ts'
 import { type Connected, connectForApplication } from '../database/database.ts'
-import { dialectOf } from '../database/target.ts'
+import { dialectOf, isMemory } from '../database/target.ts'
 import { DEFAULT_DATABASE, type Logger, type Options } from './options.ts'
 import { type UpOptions, up } from './up.ts'
 
@@ -44,9 +44,12 @@ export async function openDatabase(options: OpenDatabaseOptions = {}): Promise<O
       hint: 'give a path with sqlite, and a URL postgres://… with postgres',
     })
   }
+  const change = { ...options, logger, allowNewer: !refuseNewer }
+  // Before the application's own connection: what cannot be migrated is not even made. Only memory has one place.
+  const first = isMemory(path) ? undefined : await up({ ...change, database: path })
   const connected = await connectForApplication(path)
   try {
-    const { applied } = await up({ ...options, logger, database: connected.native, allowNewer: !refuseNewer })
+    const { applied } = first ?? (await up({ ...change, database: connected.native }))
     return { ...connected, migrated: applied.map(({ id }) => id) }
   } catch (error) {
     await connected.close()

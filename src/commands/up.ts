@@ -1,4 +1,4 @@
-import { type Dialect, type Migration, readMigrations } from '../core/migrations.ts'
+import { type Dialect, readMigrations } from '../core/migrations.ts'
 import { type Applied, type Leniency, newerThanFiles, planUp } from '../core/plan.ts'
 import { list } from '../core/text.ts'
 import { withDatabase } from '../database/database.ts'
@@ -59,7 +59,8 @@ export async function up(options: UpOptions = {}): Promise<UpResult> {
     return { steps: plan(history), result }
   })
   if (glance.steps.length === 0) return glance.result
-  const downs = new Map(glance.steps.map((migration) => [migration.id, downText(migration)]))
+  // The history keeps the down script, so that an older release can roll back without the file.
+  const downs = new Map(glance.steps.map(({ id, down }) => [id, down?.().text]))
   if (dryRun) return { ...glance.result, planned: planned(glance.steps) }
 
   return withDatabase(target, { create: true }, async (database) => {
@@ -75,12 +76,4 @@ export async function up(options: UpOptions = {}): Promise<UpResult> {
       return { dialect: database.dialect, database: database.name, applied: done(steps), planned: [] }
     })
   })
-}
-
-/** The down script as the history keeps it, so that an older release can roll back without the file. */
-function downText({ up, down }: Migration): string | undefined {
-  return (
-    down?.().text ??
-    (up.irreversible === undefined ? undefined : `-- migrate: irreversible ${up.irreversible}\n`)
-  )
 }

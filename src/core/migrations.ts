@@ -1,5 +1,5 @@
 import { readdirSync } from 'node:fs'
-import { join } from 'node:path'
+import { join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { MigrateError } from './errors.ts'
 import { parseScript, readText, type Script } from './script.ts'
@@ -15,7 +15,7 @@ export interface Migration {
   readonly id: string
   readonly version: bigint
   readonly up: Script
-  /** The down script, read when asked for. */
+  /** The down script, read when asked for: its file's, or what the up script implies. */
   readonly down: (() => Script) | undefined
 }
 
@@ -41,8 +41,16 @@ export function readMigrations(source: MigrationSource, dialect: Dialect): Migra
     const down = downs[dialect] ?? downs.neutral
     if (ups.neutral === undefined) refuseOneDialect(id, ups)
     if (up === undefined) throw noUp(id, down?.file ?? id)
-    return { id, version, up: readScript(up), down: down && (() => readScript(down)) }
+    const script = readScript(up)
+    return { id, version, up: script, down: down ? () => readScript(down) : impliedDown(script) }
   })
+}
+
+/** Where nothing was done there is nothing to roll back; what is irreversible needs no file to say so. */
+function impliedDown({ file, nothing, irreversible }: Script): Migration['down'] {
+  if (nothing !== undefined) return () => parseScript(file, `-- migrate: nothing ${nothing}\n`)
+  if (irreversible !== undefined) return () => parseScript(file, `-- migrate: irreversible ${irreversible}\n`)
+  return undefined
 }
 
 /** The order of migrations: by version as an integer, then by name. */
@@ -147,7 +155,7 @@ function array(files: readonly MigrationFile[]): Files[] {
 
 /** A folder, with folders per dialect in it or without. */
 function folder(source: string | URL): Files[] {
-  const path = source instanceof URL ? fileURLToPath(source) : source
+  const path = resolve(source instanceof URL ? fileURLToPath(source) : source)
   const all = new Map<string, Files>()
   const names = listFolder(path)
   addFolder(all, path, names)

@@ -169,7 +169,8 @@ export function appliedAfter(history: readonly Applied[], id: string): string[] 
 function resolve(wanted: string, known: readonly { readonly id: string }[]): string {
   const ids = [...new Set(known.map(({ id }) => id))]
   if (ids.includes(wanted)) return wanted
-  const sameVersion = ids.filter((id) => id.startsWith(`${wanted}_`) && /^\d+$/.test(wanted))
+  const version = /^\d+$/.test(wanted) ? BigInt(wanted) : undefined
+  const sameVersion = ids.filter((id) => version !== undefined && versionOf(id) === version)
   const [only] = sameVersion
   if (only !== undefined && sameVersion.length === 1) return only
   throw new MigrateError('UNKNOWN_ID', `there is no migration ${wanted}`, {
@@ -199,6 +200,6 @@ function refuseOutOfOrder(ids: string[]): MigrateError {
   return new MigrateError(
     'OUT_OF_ORDER',
     `${count(ids.length, 'pending migration')} would come before one that is applied: ${list(ids)}`,
-    { hint: 'give it a later version, or apply it where it stands with --allow-out-of-order' },
+    { hint: 'apply it where it stands with --allow-out-of-order, or give it a later version' },
   )
 }

@@ -55,6 +55,14 @@ export function transactionStatement(sql: Sql, offset: number): MigrateError {
   )
 }
 
+/** A statement outside a transaction failed: what ran before it is there, and the next `up` begins at the top. */
+export function outsideTransaction(error: MigrateError): MigrateError {
+  if (error.code !== 'SQL') return error
+  const left = 'the statements above it have run and stay'
+  const next = 'undo them by hand, or let the script tolerate them (IF NOT EXISTS), before the next "up"'
+  return error.with({ hint: `${error.hint === undefined ? '' : `${error.hint}; `}${left}: ${next}` })
+}
+
 function advice(file: string): string {
   const name = file.replace(/^.*\//, '')
   const [id = name] = name.split('.')

@@ -67,7 +67,8 @@ export interface ConnectOptions {
 interface Driver {
   connect(target: string, options: ConnectOptions): Native | Promise<Native>
   disconnect(native: Native): Promise<void>
-  wrap(native: Native): Promise<Database>
+  /** @param url what the handle was connected to, if it was here */
+  wrap(native: Native, url?: string): Promise<Database>
 }
 
 async function driver(dialect: Dialect): Promise<Driver> {
@@ -87,7 +88,7 @@ export async function withDatabase<T>(
   const { connect, disconnect, wrap } = await driver(dialectOf(target))
   const native = typeof target === 'string' ? await connect(target, options) : target
   try {
-    const database = await wrap(native)
+    const database = await wrap(native, typeof target === 'string' ? target : undefined)
     try {
       return await work(database)
     } finally {

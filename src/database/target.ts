@@ -16,9 +16,11 @@ export type Target = string | Native
  * @throws CONFIG
  */
 export function dialectOf(target: Target): Dialect {
-  if (typeof target !== 'string') {
+  if (typeof target === 'object' && target !== null) {
     if ('prepare' in target) return 'sqlite'
     if ('query' in target) return 'postgres'
+  }
+  if (typeof target !== 'string') {
     throw new MigrateError('CONFIG', 'the database is neither a URL, nor a path, nor an open handle')
   }
   if (/^postgres(ql)?:\/\//.test(target)) return 'postgres'
@@ -36,12 +38,17 @@ export function dialectOf(target: Target): Dialect {
  */
 export function sqlitePath(url: string): string {
   const path = url.replace(/^sqlite:(\/\/)?/, '')
-  if (path === '' || (path !== url && path.includes('?'))) {
-    throw new MigrateError('CONFIG', `${url} names no SQLite file`, {
+  if (path === '' || path.endsWith('/') || (path !== url && path.includes('?'))) {
+    throw new MigrateError('CONFIG', `"${url}" names no SQLite file`, {
       hint: 'write sqlite:./data/app.db, without parameters',
     })
   }
   return path
+}
+
+/** Whether the database lives in memory, with its one connection. */
+export function isMemory(target: Target): boolean {
+  return typeof target === 'string' && dialectOf(target) === 'sqlite' && sqlitePath(target) === ':memory:'
 }
 
 /** Whether the handle is a pool of connections rather than one. */

@@ -44,7 +44,7 @@ describe('1 without a database of its own', () => {
       const made = await run(['new', 'add', 'email', '--neutral'], { cwd })
       assert.equal(
         made.stdout,
-        'wrote migrations/000001_add_email.up.sql\nwrote migrations/000001_add_email.down.sql\n',
+        'wrote migrations/000001_add_email.up.sql\nwrote migrations/000001_add_email.down.sql\napply it with: nexflow-migrate up --dir migrations\n',
       )
       writeFileSync(join(cwd, 'migrations/000001_add_email.up.sql'), 'CREATE TABLE a (id INTEGER)')
       writeFileSync(join(cwd, 'migrations/000001_add_email.down.sql'), 'DROP TABLE a')
@@ -71,6 +71,10 @@ describe('1 without a database of its own', () => {
         ['up', '--nonsense'],
         ['down', '--all', '--to', '1'],
         ['new', 'a', '--dir', 'm'],
+        ['--help'],
+        ['up', '--help'],
+        ['--version'],
+        [],
       ]) {
         const { stdout } = await run([...args, '--json'], { cwd })
         assert.match(stdout, /^\{.*\}\n$/)
@@ -78,7 +82,16 @@ describe('1 without a database of its own', () => {
       }
     }))
 
-  test('1.5 the settings come from the option, the environment, .env and config.yml', () =>
+  test('1.5 a file that is not there is called by its name, and is not made', () =>
+    withFolder(async (cwd) => {
+      assert.match(
+        (await run(['status', '--database', 'none.db'], { cwd })).stdout,
+        /^none\.db: not up to date \(3 pending\)$/m,
+      )
+      assert.equal(existsSync(join(cwd, 'none.db')), false)
+    }))
+
+  test('1.6 the settings come from the option, the environment, .env and config.yml', () =>
     withFolder(async (cwd) => {
       writeFileSync(join(cwd, 'config.yml'), 'database: { type: sqlite, path: "${WHERE}/config.db" }')
       writeFileSync(join(cwd, '.env'), 'WHERE=there\n')

@@ -165,8 +165,12 @@ for (const kind of KINDS) {
           '1_a': '-- migrate: nothing only for the other\n',
           '1_a.down': '-- migrate: nothing likewise\n',
         })
-        assert.equal((await up({ database, migrations: files })).applied.length, 1)
-        assert.equal((await down({ database, migrations: files })).rolledBack.length, 1)
+        for (const present of [files, files.slice(0, 1)]) {
+          for (const rollback of [present, []]) {
+            assert.equal((await up({ database, migrations: present })).applied.length, 1)
+            assert.equal((await down({ database, migrations: rollback })).rolledBack.length, 1)
+          }
+        }
       }))
 
     test('10 outside a transaction', () =>

@@ -66,7 +66,14 @@ test('3 into the folders per dialect where there are such', () =>
 
 test('4 a name of nothing, and a folder that is a file', () =>
   withFolder(async (folder) => {
-    assert.equal((await errorOf(newMigration({ name: ' - ', dir: folder }))).code, 'USAGE')
+    for (const name of [' - ', 'добавить', 'caf\u00e9']) {
+      assert.equal((await errorOf(newMigration({ name, dir: folder }))).code, 'USAGE')
+    }
+    const two = [
+      await newMigration({ name: 'a', dir: folder, version: 'timestamp' }),
+      await newMigration({ name: 'b', dir: folder, version: 'timestamp' }),
+    ]
+    assert.equal(new Set(two.map(({ id }) => id.split('_')[0])).size, 2)
     writeFileSync(join(folder, 'file'), '')
     assert.equal((await errorOf(newMigration({ name: 'a', dir: join(folder, 'file') }))).code, 'DIRECTORY')
   }))

@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict'
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
 import { describe, test } from 'node:test'
 import { openDatabase, up } from '../../src/index.ts'
-import { KINDS } from '../matrix.ts'
+import { KINDS, withFolder } from '../matrix.ts'
 import { errorOf, scripts } from '../tools.ts'
 
 const A = 'CREATE TABLE a (id INTEGER PRIMARY KEY)'
@@ -64,7 +66,14 @@ for (const kind of KINDS) {
   })
 }
 
-test('6 in memory', async () => {
+test('6 what cannot be migrated is not made', () =>
+  withFolder(async (folder) => {
+    const path = join(folder, 'app.db')
+    assert.equal((await errorOf(openDatabase({ path, migrations: join(folder, 'none') }))).code, 'DIRECTORY')
+    assert.equal(existsSync(path), false)
+  }))
+
+test('7 in memory', async () => {
   const database = await openDatabase({ type: 'sqlite', path: ':memory:' })
   assert.equal(database.migrated.length, 3)
   assert.equal(database.native.prepare('SELECT count(*) AS n FROM users').get()?.n, 0)

@@ -244,6 +244,7 @@ for (const kind of KINDS) {
           up({ database, migrations: scripts({ '1_a': `${sql}\nINSERT INTO a VALUES (1);` }) }),
         )
         assert.deepEqual([error.code, error.line], ['SQL', sql.split('\n').length + 1])
+        assert.match(error.hint ?? '', /the statements above it have run and stay/)
         assert.equal((await query('SELECT * FROM a')).length, 1)
         assert.equal((await query('SELECT * FROM schema_migrations')).length, 0)
       }))
@@ -453,7 +454,27 @@ for (const kind of KINDS) {
         assert.deepEqual(await tables(), [])
       }))
 
-    test('8.2 progress, a logger, and a signal that stops between two migrations', () =>
+    test('8.2 is refused where it is closed, in a transaction, or none', () =>
+      kind.scratch(async ({ url }) => {
+        for (const none of [5, null, {}]) {
+          const error = await errorOf(up({ database: none as unknown as string }))
+          assert.equal(error.code, 'CONFIG')
+        }
+        if (kind.dialect === 'postgres') {
+          const client = new pg.Client(url)
+          await client.connect()
+          await client.end()
+          assert.equal((await errorOf(up({ database: client }))).code, 'CONNECTION')
+          return
+        }
+        const database = new DatabaseSync(':memory:')
+        database.exec('BEGIN')
+        assert.match((await errorOf(up({ database }))).message, /within a transaction/)
+        database.close()
+        assert.equal((await errorOf(up({ database }))).code, 'DATABASE')
+      }))
+
+    test('8.3 progress, a logger, and a signal that stops between two migrations', () =>
       kind.scratch(async ({ url: database, tables }) => {
         const stop = new AbortController()
         const told: string[] = []
@@ -478,7 +499,7 @@ for (const kind of KINDS) {
         assert.deepEqual(ids((await up({ database, migrations })).applied), ['2_b'])
       }))
 
-    test('8.3 options that contradict each other', async () => {
+    test('8.4 options that contradict each other', async () => {
       for (const options of [
         { id: '1', to: '1' },
         { steps: 0 },

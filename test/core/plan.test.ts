@@ -70,6 +70,7 @@ describe('2 up', () => {
     ['abcd', 'abc', { to: '2_b' }, ''],
     ['abcd', 'a', { id: '2_b' }, 'b'],
     ['abcd', 'a', { id: '2' }, 'b'],
+    ['abcd', 'a', { id: '0002' }, 'b'],
     ['abcd', 'ab', { id: '2_b' }, ''],
     ['abcd', 'acd', { allowOutOfOrder: true }, 'b'],
     ['abcd', 'ad', { allowOutOfOrder: true, id: '2_b' }, 'b'],

@@ -1,5 +1,6 @@
 import pg, { type Client, type ClientBase, type ClientConfig, type Pool, type PoolClient } from 'pg'
 import { MigrateError } from '../../core/errors.ts'
+import { outsideTransaction } from '../../core/sql-error.ts'
 import type { Database, Row } from '../database.ts'
 import { isPool } from '../target.ts'
 import { connect, connectPool, nameOf } from './connect.ts'
@@ -24,7 +25,10 @@ export async function wrap(native: Pool | ClientBase): Promise<Database> {
     try {
       return (await client.query(sql)).rows as T[]
     } catch (error) {
-      throw fromPostgres(error, name) ?? error
+      throw (
+        fromPostgres(error, name) ??
+        new MigrateError('DATABASE', `${name}: ${(error as Error).message}`, { cause: error })
+      )
     }
   }
 
@@ -90,7 +94,10 @@ export async function wrap(native: Pool | ClientBase): Promise<Database> {
 
     statements: async (script) => {
       for (const { start, end } of await cut(script)) {
-        await send(client, [{ text: script.text.slice(start, end), of: { sql: script, start } }], name)
+        const part = { text: script.text.slice(start, end), of: { sql: script, start } }
+        await send(client, [part], name).catch((error: unknown) => {
+          throw error instanceof MigrateError ? outsideTransaction(error) : error
+        })
       }
       if (SETS.test(script.text)) await send(client, [RESET], name)
     },

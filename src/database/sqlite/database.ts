@@ -1,17 +1,19 @@
 import type { DatabaseSync } from 'node:sqlite'
 import { MigrateError } from '../../core/errors.ts'
+import { outsideTransaction } from '../../core/sql-error.ts'
 import { shortest } from '../../core/text.ts'
 import type { Database, Row } from '../database.ts'
+import { sqlitePath } from '../target.ts'
 import { connect } from './connect.ts'
 import { dependents } from './dependents.ts'
 import { fromSqlite, isSqliteError } from './errors.ts'
 import { withFileLock } from './lock.ts'
 import { checkScript, runScript } from './script.ts'
 
-/** The seam over a `DatabaseSync`. */
-export async function wrap(native: DatabaseSync): Promise<Database> {
+/** The seam over a `DatabaseSync`. A file that is not there is open in memory, under its own name. */
+export async function wrap(native: DatabaseSync, url?: string): Promise<Database> {
   const path = native.location()
-  const name = path === null ? ':memory:' : shortest(path)
+  const name = shortest(url === undefined ? (path ?? ':memory:') : sqlitePath(url))
 
   /** Runs `work`, and says a driver's error in our words. */
   function guarded<T>(work: () => T): T {
@@ -19,7 +21,10 @@ export async function wrap(native: DatabaseSync): Promise<Database> {
       return work()
     } catch (error) {
       if (error instanceof MigrateError) throw error
-      throw fromSqlite(error, name) ?? error
+      throw (
+        fromSqlite(error, name) ??
+        new MigrateError('DATABASE', `${name}: ${(error as Error).message}`, { cause: error })
+      )
     }
   }
 
@@ -70,7 +75,11 @@ export async function wrap(native: DatabaseSync): Promise<Database> {
 
     statements: async (script) => {
       checkScript(native, script)
-      runScript(native, script, name)
+      try {
+        runScript(native, script, name)
+      } catch (error) {
+        throw error instanceof MigrateError ? outsideTransaction(error) : error
+      }
     },
 
     dependents,

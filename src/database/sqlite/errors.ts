@@ -9,6 +9,11 @@ export function isSqliteError(error: unknown): error is SqliteError {
   return error instanceof Error && 'errcode' in error
 }
 
+/** Somebody else holds the lock. Extended result codes keep the primary one in their low byte. */
+export function isBusy(error: unknown): boolean {
+  return isSqliteError(error) && (error.errcode & 0xff) === 5
+}
+
 /** Primary result codes that are not the script's fault. */
 const MEANINGS: Record<
   number,

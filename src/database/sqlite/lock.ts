@@ -1,7 +1,7 @@
 import { realpathSync } from 'node:fs'
 import { DatabaseSync } from 'node:sqlite'
 import { type LockOptions, waitForLock } from '../lock.ts'
-import { isSqliteError } from './errors.ts'
+import { isBusy } from './errors.ts'
 
 /**
  * Does `work` while no other process does any on the same file.
@@ -26,11 +26,11 @@ export async function withFileLock<T>(
 
 function acquire(lock: DatabaseSync): boolean {
   try {
-    // Nothing is ever written to the file: no journal is needed, nor left behind.
-    lock.exec('PRAGMA journal_mode = OFF; BEGIN EXCLUSIVE')
+    // A killed process is to leave no journal behind. (OFF is refused by node:sqlite's defensive mode.)
+    lock.exec('PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE')
     return true
   } catch (error) {
-    if (isSqliteError(error) && error.errcode === 5) return false
+    if (isBusy(error)) return false
     throw error
   }
 }
