@@ -64,12 +64,8 @@ for (const kind of KINDS) {
       kind.scratch(async ({ url, query }) => {
         const runs = await Promise.all(Array.from({ length: 20 }, () => json(['up', '--database', url])))
         assert.deepEqual(
-          runs.map((run) => run.document.error),
-          Array(20).fill(undefined),
-        )
-        assert.deepEqual(
-          runs.map((run) => run.status),
-          Array(20).fill(0),
+          runs.flatMap((run) => run.document.error ?? []),
+          [],
         )
         assert.deepEqual(runs.map((run) => run.document.applied?.length).sort(), [...Array(19).fill(0), 3])
         assert.equal((await query('SELECT * FROM schema_migrations')).length, 3)

@@ -59,7 +59,7 @@ export interface Database {
 
 /** How a database is connected to. */
 export interface ConnectOptions {
-  /** Make the file, its folder and WAL mode where they are not there; without, a missing file counts as empty. */
+  /** Make the file and its folder where they are not there; without, a missing file counts as empty. */
   readonly create?: boolean
 }
 
@@ -111,8 +111,9 @@ export type Connected =
  */
 export async function connectForApplication(target: string): Promise<Connected> {
   if (dialectOf(target) === 'sqlite') {
-    const { connect, disconnect } = await import('./sqlite/database.ts')
+    const { connect, disconnect, ensureWal } = await import('./sqlite/database.ts')
     const native = connect(target, { create: true })
+    await ensureWal(native)
     return { dialect: 'sqlite', native, close: () => disconnect(native) }
   }
   const { connectPool, disconnect } = await import('./postgres/database.ts')

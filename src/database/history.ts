@@ -54,12 +54,11 @@ export async function readHistory(database: Database): Promise<Applied[]> {
     database.query<Applied>(
       `SELECT version AS id, ${APPLIED_AT[database.dialect]} AS "appliedAt", ${checksum} FROM ${table} AS history ORDER BY history.id`,
     )
-  // Nearly always the table is there and ours: its columns are looked at only if that query fails.
-  return select('checksum').catch(async (error: unknown) => {
+  // Nearly always the table is there and ours: its columns are looked at only if that query fails. By then another
+  // process may have made it.
+  return select('checksum').catch(async () => {
     const columns = await ourColumns(database)
-    if (columns === undefined) return []
-    if (columns.has('checksum')) throw error
-    return select('NULL AS checksum')
+    return columns === undefined ? [] : select(columns.has('checksum') ? 'checksum' : 'NULL AS checksum')
   })
 }
 

@@ -5,12 +5,13 @@ import { MigrateError } from '../../core/errors.ts'
 import type { ConnectOptions } from '../database.ts'
 import { sqlitePath } from '../target.ts'
 import { fromSqlite } from './errors.ts'
+import { withFileLock } from './lock.ts'
 
 /** Milliseconds that a statement waits for another program's write. */
 const BUSY_TIMEOUT = 5000
 
 /**
- * Opens a file, or `:memory:`: foreign keys on, WAL, a busy timeout, every commit on disk before it returns.
+ * Opens a file, or `:memory:`: foreign keys on, a busy timeout, every commit on disk before it returns.
  *
  * @throws NOT_A_DATABASE, READ_ONLY, PERMISSION, BUSY
  */
@@ -21,7 +22,6 @@ export function connect(url: string, { create = false }: ConnectOptions): Databa
   try {
     const native = new DatabaseSync(memory ? ':memory:' : path, { timeout: BUSY_TIMEOUT })
     native.exec('PRAGMA synchronous = FULL')
-    if (create && !memory) native.exec('PRAGMA journal_mode = WAL')
     return native
   } catch (error) {
     if (statSync(path, { throwIfNoEntry: false })?.isDirectory()) {
@@ -31,6 +31,23 @@ export function connect(url: string, { create = false }: ConnectOptions): Databa
     }
     throw fromSqlite(error, path) ?? error
   }
+}
+
+/**
+ * Sets WAL mode, so that readers and a writer do not wait for each other. It lasts: the file remembers it.
+ * Two that set it at once can fail, whatever their busy timeouts: it needs the lock of `withFileLock`.
+ */
+export function setWal(native: DatabaseSync): void {
+  native.exec('PRAGMA journal_mode = WAL')
+}
+
+/** Sets WAL mode for an application, where it is not set. */
+export async function ensureWal(native: DatabaseSync): Promise<void> {
+  const path = native.location()
+  const mode = native.prepare('PRAGMA journal_mode').get()?.journal_mode
+  if (path === null || mode === 'wal') return
+  const options = { timeout: BUSY_TIMEOUT, signal: undefined, onWait: () => {} }
+  await withFileLock(path, options, async () => setWal(native))
 }
 
 function makeFolder(path: string): void {

@@ -4,7 +4,7 @@ import { outsideTransaction } from '../../core/sql-error.ts'
 import { shortest } from '../../core/text.ts'
 import type { Database, Row } from '../database.ts'
 import { sqlitePath } from '../target.ts'
-import { connect } from './connect.ts'
+import { connect, ensureWal, setWal } from './connect.ts'
 import { dependents } from './dependents.ts'
 import { fromSqlite, isSqliteError } from './errors.ts'
 import { withFileLock } from './lock.ts'
@@ -84,13 +84,20 @@ export async function wrap(native: DatabaseSync, url?: string): Promise<Database
 
     dependents,
 
-    lock: (_key, options, work) => (path === null ? work() : withFileLock(path, options, work)),
+    lock: (_key, options, work) => {
+      if (path === null) return work()
+      return withFileLock(path, options, async () => {
+        // The caller's own handle is taken as it is.
+        if (url !== undefined) guarded(() => setWal(native))
+        return work()
+      })
+    },
 
     close: async () => {},
   }
 }
 
-export { connect }
+export { connect, ensureWal }
 
 export async function disconnect(native: DatabaseSync): Promise<void> {
   native.close()
