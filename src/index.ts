@@ -1,13 +1,12 @@
+export type { DoneStep, PlannedStep } from './commands/change.ts'
 export { type DownOptions, type DownResult, down } from './commands/down.ts'
 export { type NewOptions, type NewResult, newMigration } from './commands/new.ts'
 export { type OpenDatabase, type OpenDatabaseOptions, openDatabase } from './commands/open.ts'
 export {
   DEFAULT_DATABASE,
-  type DoneStep,
   type Logger,
   NEXFLOW_MIGRATIONS,
   type Options,
-  type PlannedStep,
   type ProgressEvent,
 } from './commands/options.ts'
 export { type StatusResult, status } from './commands/status.ts'

@@ -1,37 +1,21 @@
 import { MigrateError } from '../core/errors.ts'
-import { type Dialect, type Migration, readMigrations } from '../core/migrations.ts'
+import type { Migration } from '../core/migrations.ts'
 import { type Applied, planDown } from '../core/plan.ts'
 import { parseScript, type Script } from '../core/script.ts'
 import type { Sql } from '../core/sql-error.ts'
 import { list } from '../core/text.ts'
-import { type Database, withDatabase } from '../database/database.ts'
-import { eraseSql, keptDown, readHistory, TABLE } from '../database/history.ts'
-import { dialectOf } from '../database/target.ts'
-import { apply, type Step } from './apply.ts'
-import {
-  type ChangeOptions,
-  checkOptions,
-  DEFAULT_DATABASE,
-  type DoneStep,
-  done,
-  lockOptions,
-  NEXFLOW_MIGRATIONS,
-  type PlannedStep,
-  planned,
-} from './options.ts'
+import type { Database } from '../database/database.ts'
+import { keptDown } from '../database/history.ts'
+import { type ChangeResult, change, type DoneStep, type Step } from './change.ts'
+import type { ChangeOptions } from './options.ts'
 
 export interface DownOptions extends ChangeOptions {
   /** Every applied migration. */
   readonly all?: boolean
 }
 
-export interface DownResult {
-  readonly dialect: Dialect
-  /** The database, without user and password. */
-  readonly database: string
+export interface DownResult extends ChangeResult {
   readonly rolledBack: readonly DoneStep[]
-  /** What a dry run would have rolled back. */
-  readonly planned: readonly PlannedStep[]
 }
 
 /**
@@ -43,38 +27,15 @@ export interface DownResult {
  *   the codes of the connection: CONFIG, CONNECTION, AUTHENTICATION, PERMISSION, READ_ONLY, NOT_A_DATABASE, BUSY
  */
 export async function down(options: DownOptions = {}): Promise<DownResult> {
-  checkOptions(options)
-  const {
-    database: target = DEFAULT_DATABASE,
-    migrations: source = NEXFLOW_MIGRATIONS,
-    dryRun = false,
-  } = options
-  const migrations = readMigrations(source, dialectOf(target))
-
-  return withDatabase(target, {}, async (database) => {
-    const plan = async (): Promise<Step[]> => {
-      const steps: Step[] = []
-      const history = await readHistory(database)
-      const rows = planDown(migrations, history, options)
-      if (options.id !== undefined) await refuseUnderLater(database, migrations, history, rows)
-      for (const { id } of rows) {
-        const migration = migrations.find((one) => one.id === id)
-        const script = await downScript(database, id, migration)
-        steps.push({ id, script, record: await eraseSql(database, id) })
-      }
-      return steps
-    }
-    const result = { dialect: database.dialect, database: database.name, rolledBack: [], planned: [] }
-    const glance = await plan()
-    if (glance.length === 0) return result
-    if (dryRun) return { ...result, planned: planned(glance) }
-
-    return database.lock(await database.qualify(TABLE), lockOptions(options), async () => {
-      const steps = await plan()
-      await apply(database, 'down', steps, options)
-      return { ...result, rolledBack: done(steps) }
-    })
+  const { result, done } = await change('down', options, async (database, migrations, history) => {
+    const rows = planDown(migrations, history, options)
+    if (options.id !== undefined) await refuseUnderLater(database, migrations, history, rows)
+    const files = new Map(migrations.map((migration) => [migration.id, migration]))
+    const steps: Step[] = []
+    for (const { id } of rows) steps.push({ id, script: await downScript(database, id, files.get(id)) })
+    return steps
   })
+  return { ...result, rolledBack: done }
 }
 
 /** One that is rolled back from under later ones must be one that they do not need. */

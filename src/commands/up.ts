@@ -1,31 +1,12 @@
-import { type Dialect, readMigrations } from '../core/migrations.ts'
-import { type Applied, type Leniency, newerThanFiles, planUp } from '../core/plan.ts'
+import { type Leniency, newerThanFiles, planUp } from '../core/plan.ts'
 import { list } from '../core/text.ts'
-import { withDatabase } from '../database/database.ts'
-import { prepareHistory, readHistory, recordSql, TABLE } from '../database/history.ts'
-import { dialectOf } from '../database/target.ts'
-import { apply, type Step } from './apply.ts'
-import {
-  type ChangeOptions,
-  checkOptions,
-  DEFAULT_DATABASE,
-  type DoneStep,
-  done,
-  lockOptions,
-  NEXFLOW_MIGRATIONS,
-  type PlannedStep,
-  planned,
-} from './options.ts'
+import { type ChangeResult, change, type DoneStep } from './change.ts'
+import type { ChangeOptions } from './options.ts'
 
 export interface UpOptions extends ChangeOptions, Leniency {}
 
-export interface UpResult {
-  readonly dialect: Dialect
-  /** The database, without user and password. */
-  readonly database: string
+export interface UpResult extends ChangeResult {
   readonly applied: readonly DoneStep[]
-  /** What a dry run would have applied. */
-  readonly planned: readonly PlannedStep[]
 }
 
 /**
@@ -38,42 +19,15 @@ export interface UpResult {
  *   the codes of the connection: CONFIG, CONNECTION, AUTHENTICATION, PERMISSION, READ_ONLY, NOT_A_DATABASE, BUSY
  */
 export async function up(options: UpOptions = {}): Promise<UpResult> {
-  checkOptions(options)
-  const {
-    database: target = DEFAULT_DATABASE,
-    migrations: source = NEXFLOW_MIGRATIONS,
-    dryRun = false,
-  } = options
-  const migrations = readMigrations(source, dialectOf(target))
-  const plan = (history: readonly Applied[]) =>
-    planUp(migrations, history, options, options).map((migration) => ({ ...migration, script: migration.up }))
-
-  // With nothing to do there is no need of the lock, nor to make a database.
-  const glance = await withDatabase(target, {}, async (database) => {
-    const history = await readHistory(database)
-    const newer = options.allowNewer ? newerThanFiles(migrations, history) : []
+  let warned = false
+  const { result, done } = await change('up', options, (database, migrations, history) => {
+    const newer = options.allowNewer && !warned ? newerThanFiles(migrations, history) : []
     if (newer.length > 0) {
       options.logger?.warn(`${database.name} was migrated by a newer build: ${list(newer)}`)
+      warned = true
     }
-    const result = { dialect: database.dialect, database: database.name, applied: [], planned: [] }
-    return { steps: plan(history), result }
+    const pending = planUp(migrations, history, options, options)
+    return pending.map(({ id, up, down }) => ({ id, script: up, down: down?.() }))
   })
-  if (glance.steps.length === 0) return glance.result
-  // The history keeps the down script, so that an older release can roll back without the file.
-  const downs = new Map(glance.steps.map(({ id, down }) => [id, down?.().text]))
-  if (dryRun) return { ...glance.result, planned: planned(glance.steps) }
-
-  return withDatabase(target, { create: true }, async (database) => {
-    const key = await database.qualify(TABLE)
-    return database.lock(key, lockOptions(options), async () => {
-      await prepareHistory(database)
-      const steps: Step[] = []
-      for (const { id, script } of plan(await readHistory(database))) {
-        const record = await recordSql(database, { id, checksum: script.checksum, down: downs.get(id) })
-        steps.push({ id, script, record })
-      }
-      await apply(database, 'up', steps, options)
-      return { dialect: database.dialect, database: database.name, applied: done(steps), planned: [] }
-    })
-  })
+  return { ...result, applied: done }
 }

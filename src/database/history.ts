@@ -1,6 +1,7 @@
 import { MigrateError } from '../core/errors.ts'
 import type { Dialect } from '../core/migrations.ts'
 import type { Applied } from '../core/plan.ts'
+import type { Script } from '../core/script.ts'
 import type { Sql } from '../core/sql-error.ts'
 import type { Database } from './database.ts'
 
@@ -81,19 +82,17 @@ export async function prepareHistory(database: Database): Promise<void> {
   if (text !== '') await database.transaction([[{ file: TABLE, text }]])
 }
 
-/** The SQL that records a migration as applied. */
+/** The SQL that records a migration as applied, with its down script, so that an older release can roll it back. */
 export async function recordSql(
   database: Database,
-  migration: { id: string; checksum: string; down: string | undefined },
+  migration: { readonly id: string; readonly script: Script; readonly down?: Script | undefined },
 ): Promise<Sql> {
-  const values = [migration.id, migration.checksum, migration.down]
+  const values = [migration.id, migration.script.checksum, migration.down?.text]
   const quoted = values.map((value) => (value === undefined ? 'NULL' : database.quote(value)))
-  const literals = [...quoted, NOW[database.dialect]]
+  const literals = [...quoted, NOW[database.dialect]].join(', ')
   const table = await database.qualify(TABLE)
-  return {
-    file: TABLE,
-    text: `INSERT INTO ${table} (version, checksum, down_script, applied_at) VALUES (${literals.join(', ')})`,
-  }
+  const text = `INSERT INTO ${table} (version, checksum, down_script, applied_at) VALUES (${literals})`
+  return { file: TABLE, text }
 }
 
 /** The SQL that takes a migration out of the history. */

@@ -12,6 +12,8 @@ import { checkScript, runScript } from './script.ts'
 
 /** The seam over a `DatabaseSync`. A file that is not there is open in memory, under its own name. */
 export async function wrap(native: DatabaseSync, url?: string): Promise<Database> {
+  if (!native.isOpen)
+    throw new MigrateError('DATABASE', 'the database handle is closed', { hint: 'hand in an open one' })
   const path = native.location()
   const name = shortest(url === undefined ? (path ?? ':memory:') : sqlitePath(url))
 
