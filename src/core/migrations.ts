@@ -42,8 +42,16 @@ export function readMigrations(source: MigrationSource, dialect: Dialect): Migra
     if (ups.neutral === undefined) refuseOneDialect(id, ups)
     if (up === undefined) throw noUp(id, down?.file ?? id)
     const script = readScript(up)
-    return { id, version, up: script, down: down ? () => readScript(down) : impliedDown(script) }
+    return { id, version, up: script, down: down ? once(() => readScript(down)) : impliedDown(script) }
   })
+}
+
+function once<T>(make: () => T): () => T {
+  let made: T | undefined
+  return () => {
+    made ??= make()
+    return made
+  }
 }
 
 /** Where nothing was done there is nothing to roll back; what is irreversible needs no file to say so. */

@@ -7,6 +7,8 @@ import { place, skipBlank } from './text.ts'
 export interface Sql {
   readonly file: string
   readonly text: string
+  /** SQL of this program's own, which needs no looking at. */
+  readonly own?: boolean
 }
 
 /** Where in a script something went wrong. Offsets are in characters of the script. */

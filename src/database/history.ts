@@ -79,7 +79,7 @@ export async function prepareHistory(database: Database): Promise<void> {
           .filter(([name]) => !columns.has(name))
           .map((column) => `ALTER TABLE ${table} ADD COLUMN ${column.join(' ')}`)
           .join(';')
-  if (text !== '') await database.transaction([[{ file: TABLE, text }]])
+  if (text !== '') await database.transaction([[{ file: TABLE, text, own: true }]])
 }
 
 /** The SQL that records a migration as applied, with its down script, so that an older release can roll it back. */
@@ -92,15 +92,13 @@ export async function recordSql(
   const literals = [...quoted, NOW[database.dialect]].join(', ')
   const table = await database.qualify(TABLE)
   const text = `INSERT INTO ${table} (version, checksum, down_script, applied_at) VALUES (${literals})`
-  return { file: TABLE, text }
+  return { file: TABLE, text, own: true }
 }
 
 /** The SQL that takes a migration out of the history. */
 export async function eraseSql(database: Database, id: string): Promise<Sql> {
-  return {
-    file: TABLE,
-    text: `DELETE FROM ${await database.qualify(TABLE)} WHERE version = ${database.quote(id)}`,
-  }
+  const text = `DELETE FROM ${await database.qualify(TABLE)} WHERE version = ${database.quote(id)}`
+  return { file: TABLE, text, own: true }
 }
 
 /** The down script that was kept when the migration was applied. */

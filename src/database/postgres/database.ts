@@ -75,13 +75,13 @@ export async function wrap(native: Pool | ClientBase): Promise<Database> {
           onGroup(i)
           for (const script of scripts) {
             for await (const piece of pieces(script)) {
-              await refuseTransactionStatements(piece)
+              if (!script.own) await refuseTransactionStatements(piece)
               if (length > 0 && length + piece.text.length > MESSAGE) await flush()
               parts.push(piece)
               length += piece.text.length
             }
           }
-          if (scripts.some(({ text }) => SETS.test(text))) parts.push(RESET)
+          if (scripts.some(({ own, text }) => !own && SETS.test(text))) parts.push(RESET)
           if (i === groups.length - 1) parts.push(COMMIT)
           await flush()
         }

@@ -65,7 +65,10 @@ export async function wrap(native: DatabaseSync, url?: string): Promise<Database
       try {
         for (const [i, scripts] of groups.entries()) {
           onGroup(i)
-          for (const script of scripts) runScript(native, script, name)
+          for (const script of scripts) {
+            if (script.own) guarded(() => native.exec(script.text))
+            else runScript(native, script, name)
+          }
         }
         commit(groups.at(-1)?.[0]?.file)
       } catch (error) {

@@ -7,6 +7,9 @@ import { fromSqlite, isSqliteError } from './errors.ts'
 /** Characters that are handed to SQLite's parser first; more when the statement is longer. */
 const WINDOW = 4096
 
+/** The words with which a statement begins that begins or ends a transaction. */
+const TRANSACTION_WORD = /\b(begin|commit|end|rollback)\b/i
+
 const SYNTAX_ERROR = /syntax error$|^incomplete input$|^unrecognized token/
 
 /** Runs every statement of a script. A COMMIT or its like is refused before it is run. */
@@ -50,12 +53,15 @@ function walk(
   let endsTransaction = false
   // VACUUM, while it runs, begins a transaction of its own: only what a statement says of itself counts.
   let running = false
-  database.setAuthorizer((action) => {
+  // SQLite is asked only where the words are there at all: most scripts have none, and each question takes time.
+  const ask = attach !== constants.SQLITE_OK || TRANSACTION_WORD.test(sql.text)
+  const authorize = (action: number) => {
     if (action === constants.SQLITE_ATTACH) return attach
     if (running || action !== constants.SQLITE_TRANSACTION) return constants.SQLITE_OK
     endsTransaction = true
     return constants.SQLITE_DENY
-  })
+  }
+  if (ask) database.setAuthorizer(authorize)
   try {
     const onSpot = (start: number, end: number) => {
       spot = { start, end }
@@ -72,7 +78,7 @@ function walk(
     const at = spot.start + findError(database, sql.text.slice(spot.start, spot.end), error.message)
     throw fromSqlite(error, name) ?? sqlError(sql, { ...spot, at }, 'sqlite', error.message, { cause: error })
   } finally {
-    database.setAuthorizer(null)
+    if (ask) database.setAuthorizer(null)
   }
 }
 
