@@ -7,6 +7,8 @@ if (major > 24 || (major === 24 && minor >= 10)) {
     .then(({ main }) => main(process.argv.slice(2)))
     .then((status) => {
       process.exitCode = status
+      // When all is written: nothing else is waited for, and to take it down with care would take time.
+      process.stdout.write('', () => process.exit())
     })
 } else {
   const message = `nexflow-migrate needs Node 24.10 or newer and this is ${process.versions.node}`

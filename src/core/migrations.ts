@@ -2,7 +2,7 @@ import { readdirSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { MigrateError } from './errors.ts'
-import { parseScript, readText, type Script } from './script.ts'
+import { parseScript, readText, type Script, stampOf } from './script.ts'
 import { shortest } from './text.ts'
 
 export const DIALECTS = ['sqlite', 'postgres'] as const
@@ -14,7 +14,10 @@ export interface Migration {
   /** `<version>_<name>`: what people and the history call it. */
   readonly id: string
   readonly version: bigint
+  /** The up script, read when asked for. */
   readonly up: Script
+  /** Which file the up script is now, by `stampOf`. */
+  readonly stamp: string | undefined
   /** The down script, read when asked for: its file's, or what the up script implies. */
   readonly down: (() => Script) | undefined
 }
@@ -30,9 +33,10 @@ export interface MigrationFile {
 export type MigrationSource = string | URL | readonly MigrationFile[]
 
 /**
- * Reads the migrations of one dialect, in order. Every up script is read and checked; down scripts when asked for.
+ * Finds the migrations of one dialect, in order. A script is read and checked when it is asked for: FILE_TEXT,
+ * DIRECTIVE, EMPTY_SCRIPT.
  *
- * @throws DIRECTORY, FILE_NAME, FILE_TEXT, DIRECTIVE, EMPTY_SCRIPT, DUPLICATE_VERSION, ONE_DIALECT, NO_UP
+ * @throws DIRECTORY, FILE_NAME, DUPLICATE_VERSION, ONE_DIALECT, NO_UP
  */
 export function readMigrations(source: MigrationSource, dialect: Dialect): Migration[] {
   const files = typeof source === 'string' || source instanceof URL ? folder(source) : array(source)
@@ -41,8 +45,21 @@ export function readMigrations(source: MigrationSource, dialect: Dialect): Migra
     const down = downs[dialect] ?? downs.neutral
     if (ups.neutral === undefined) refuseOneDialect(id, ups)
     if (up === undefined) throw noUp(id, down?.file ?? id)
-    const script = readScript(up)
-    return { id, version, up: script, down: down ? once(() => readScript(down)) : impliedDown(script) }
+    const readUp = once(() => readScript(up))
+    const readDown = down && once(() => readScript(down))
+    return {
+      id,
+      version,
+      get up() {
+        return readUp()
+      },
+      get stamp() {
+        return up.path && stampOf(up.path)
+      },
+      get down() {
+        return readDown ?? impliedDown(readUp())
+      },
+    }
   })
 }
 
@@ -141,7 +158,9 @@ interface Source {
 }
 
 function readScript({ file, path, sql }: Source): Script {
-  return parseScript(file, sql ?? readText(path ?? file, file))
+  // The stamp first: a file that changes while it is read must not go by its later one.
+  const stamp = path && stampOf(path)
+  return { ...parseScript(file, sql ?? readText(path ?? file, file)), stamp }
 }
 
 /** One direction's files of a migration. */

@@ -9,6 +9,8 @@ export interface Applied {
   readonly appliedAt: string
   /** Of the up script as it was applied; null for a row written by hand. */
   readonly checksum: string | null
+  /** Which file it was, by `stampOf`; null if unknown. */
+  readonly stamp: string | null
 }
 
 export type State = 'applied' | 'pending' | 'changed' | 'missing' | 'out of order'
@@ -55,16 +57,23 @@ export function compare(migrations: readonly Migration[], history: readonly Appl
   return all.map((one): Entry => {
     const { id } = one
     const row = applied.get(id)
+    // The very file that was applied need not be read. Any other is, and is checked by it.
+    const same = row !== undefined && row.stamp !== null && row.stamp === one.stamp
+    const checksum = same ? row.checksum : one.up?.checksum
     if (row === undefined) {
       return { id, state: last !== undefined && compareIds(one, last) < 0 ? 'out of order' : 'pending' }
     }
-    const { appliedAt, checksum } = row
-    if (one.up === undefined) return { id, state: 'missing', appliedAt }
-    return { id, state: checksum === null || checksum === one.up.checksum ? 'applied' : 'changed', appliedAt }
+    const { appliedAt } = row
+    if (checksum === undefined) return { id, state: 'missing', appliedAt }
+    return {
+      id,
+      state: row.checksum === null || row.checksum === checksum ? 'applied' : 'changed',
+      appliedAt,
+    }
   })
 }
 
-type Ordered = Pick<Migration, 'id' | 'version'> & Partial<Pick<Migration, 'up'>>
+type Ordered = Pick<Migration, 'id' | 'version'> & Partial<Pick<Migration, 'up' | 'stamp'>>
 
 /** What is applied and has no file. */
 function withoutFile(migrations: readonly Migration[], applied: ReadonlyMap<string, Applied>): Ordered[] {

@@ -1,6 +1,5 @@
 import { isUtf8 } from 'node:buffer'
-import { createHash, hash } from 'node:crypto'
-import { readFileSync } from 'node:fs'
+import { readFileSync, statSync } from 'node:fs'
 import { MigrateError } from './errors.ts'
 import { didYouMean, place, skipBlank } from './text.ts'
 
@@ -12,6 +11,8 @@ export interface Script {
   readonly text: string
   /** `sha256:` and the hash of `text`, so that a checkout on Windows is no edit. */
   readonly checksum: string
+  /** Which file it was, by `stampOf`, when it was read. */
+  readonly stamp?: string | undefined
   /** `-- migrate: no-transaction`: run statement by statement, outside a transaction. */
   readonly transaction: boolean
   /** `-- migrate: irreversible <reason>`. */
@@ -84,6 +85,8 @@ export function parseScript(file: string, raw: string): Script {
 const CHUNK = 1 << 20
 
 function sha256(text: string): string {
+  // Loaded when a file is read: where nothing has changed since it was applied, none is.
+  const { createHash, hash } = process.getBuiltinModule('node:crypto')
   if (text.length <= CHUNK) return hash('sha256', text)
   const sum = createHash('sha256')
   for (let start = 0; start < text.length; ) {
@@ -98,6 +101,20 @@ function sha256(text: string): string {
 
 function isLowSurrogate(unit: number): boolean {
   return unit >= 0xdc00 && unit <= 0xdfff
+}
+
+/** Milliseconds that a change must be past for its time to tell it from another. */
+const SETTLED = 100
+
+/**
+ * Tells a file from what it becomes when anybody writes to it, as git's index does: by its inode, size and times.
+ * The system sets the time of change (ctime) itself at every write. Nothing where that time is too coarse to trust,
+ * or too fresh.
+ */
+export function stampOf(path: string): string | undefined {
+  const stat = statSync(path, { throwIfNoEntry: false })
+  if (stat === undefined || stat.ctimeMs % 1000 === 0 || Date.now() - stat.ctimeMs < SETTLED) return undefined
+  return `${stat.ino}-${stat.size}-${stat.mtimeMs}-${stat.ctimeMs}`
 }
 
 /**

@@ -14,6 +14,7 @@ const COLUMNS: Record<Dialect, Record<string, string>> = {
     version: 'TEXT NOT NULL UNIQUE',
     applied_at: `TEXT NOT NULL DEFAULT (datetime('now'))`,
     checksum: 'TEXT',
+    file_stamp: 'TEXT',
     down_script: 'TEXT',
   },
   postgres: {
@@ -21,6 +22,7 @@ const COLUMNS: Record<Dialect, Record<string, string>> = {
     version: 'TEXT NOT NULL UNIQUE',
     applied_at: 'TIMESTAMPTZ NOT NULL DEFAULT now()',
     checksum: 'TEXT',
+    file_stamp: 'TEXT',
     down_script: 'TEXT',
   },
 }
@@ -51,15 +53,20 @@ const FOREIGN: readonly { tool: string; columns: readonly string[]; table?: stri
  */
 export async function readHistory(database: Database): Promise<Applied[]> {
   const table = await database.qualify(TABLE)
-  const select = (checksum: string) =>
+  const select = (checksum: string, stamp: string) =>
     database.query<Applied>(
-      `SELECT version AS id, ${APPLIED_AT[database.dialect]} AS "appliedAt", ${checksum} FROM ${table} AS history ORDER BY history.id`,
+      `SELECT version AS id, ${APPLIED_AT[database.dialect]} AS "appliedAt", ${checksum} AS checksum, ${stamp} AS stamp
+       FROM ${table} AS history ORDER BY history.id`,
     )
   // Nearly always the table is there and ours: its columns are looked at only if that query fails. By then another
   // process may have made it.
-  return select('checksum').catch(async () => {
+  return select('checksum', 'file_stamp').catch(async () => {
     const columns = await ourColumns(database)
-    return columns === undefined ? [] : select(columns.has('checksum') ? 'checksum' : 'NULL AS checksum')
+    if (columns === undefined) return []
+    const [checksum = '', stamp = ''] = ['checksum', 'file_stamp'].map((name) =>
+      columns.has(name) ? name : 'NULL',
+    )
+    return select(checksum, stamp)
   })
 }
 
@@ -87,11 +94,12 @@ export async function recordSql(
   database: Database,
   migration: { readonly id: string; readonly script: Script; readonly down?: Script | undefined },
 ): Promise<Sql> {
-  const values = [migration.id, migration.script.checksum, migration.down?.text]
+  const { checksum, stamp } = migration.script
+  const values = [migration.id, checksum, stamp, migration.down?.text]
   const quoted = values.map((value) => (value === undefined ? 'NULL' : database.quote(value)))
   const literals = [...quoted, NOW[database.dialect]].join(', ')
   const table = await database.qualify(TABLE)
-  const text = `INSERT INTO ${table} (version, checksum, down_script, applied_at) VALUES (${literals})`
+  const text = `INSERT INTO ${table} (version, checksum, file_stamp, down_script, applied_at) VALUES (${literals})`
   return { file: TABLE, text, own: true }
 }
 

@@ -243,7 +243,12 @@ describe('2 what is no SQLite database', () => {
       chmodSync(cwd, 0o755)
     }))
 
-  test('2.4 a folder in which this user may not write, or may not read', () =>
+  test('2.4 a folder that nobody can make', async () => {
+    const { document } = await json(['up', '--database', '/proc/none/none/app.db'])
+    assert.equal(document.error?.code, 'PERMISSION')
+  })
+
+  test('2.5 a folder in which this user may not write, or may not read', () =>
     withFolder(async (cwd) => {
       chmodSync(cwd, 0o555)
       const { document } = await json(['up', '--database', join(cwd, 'data', 'app.db')], { ...asNobody })

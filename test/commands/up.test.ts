@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict'
-import { existsSync } from 'node:fs'
+import { existsSync, statSync, utimesSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { describe, test } from 'node:test'
+import { setTimeout } from 'node:timers/promises'
 import pg from 'pg'
 import { down, status, up } from '../../src/index.ts'
 import { KINDS, withFolder } from '../matrix.ts'
@@ -334,6 +335,27 @@ for (const kind of KINDS) {
         ])
         assert.equal((await status({ database, migrations: late })).upToDate, true)
       }))
+  })
+
+  describe(`6 files on disk, ${kind.label}`, () => {
+    test('6.4 an edit of an applied file is found, whatever its size and time; a touch is none', () =>
+      kind.scratch(({ url: database }) =>
+        withFolder(async (migrations) => {
+          const path = join(migrations, '1_a.sql')
+          writeFileSync(path, 'CREATE TABLE a (b int)')
+          await setTimeout(150)
+          await up({ database, migrations })
+          assert.equal((await status({ database, migrations })).upToDate, true)
+          const { atime, mtime } = statSync(path)
+          utimesSync(path, atime, new Date())
+          assert.equal((await status({ database, migrations })).upToDate, true)
+          writeFileSync(path, 'CREATE TABLE a (c int)')
+          utimesSync(path, atime, mtime)
+          assert.equal((await errorOf(up({ database, migrations }))).code, 'CHANGED')
+          writeFileSync(path, 'CREATE TABLE a (b int)')
+          assert.equal((await up({ database, migrations })).applied.length, 0)
+        }),
+      ))
   })
 
   describe(`7 what a script may do to its session, ${kind.label}`, () => {

@@ -22,6 +22,7 @@ function history(applied: string): Applied[] {
       id: name,
       appliedAt: '2026-01-15T00:00:00.000Z',
       checksum: letter < 'a' ? 'sha256:other' : (checksums.get(name) ?? null),
+      stamp: null,
     }
   })
 }
@@ -46,16 +47,44 @@ describe('1 the state of each migration', () => {
   }
 
   test('1.2 a row without a checksum, written by hand, counts as applied', () => {
-    const [entry] = compare(files('a'), [{ id: '1_a', appliedAt: '', checksum: null }])
+    const [entry] = compare(files('a'), [{ id: '1_a', appliedAt: '', checksum: null, stamp: null }])
     assert.equal(entry?.state, 'applied')
   })
 
   test('1.3 a row that is no id of ours is missing, and comes first', () => {
-    const rows = [{ id: 'by hand', appliedAt: '', checksum: null }, ...history('a')]
+    const rows = [{ id: 'by hand', appliedAt: '', checksum: null, stamp: null }, ...history('a')]
     assert.deepEqual(
       compare(files('ab'), rows).map(({ state }) => state),
       ['missing', 'applied', 'pending'],
     )
+  })
+})
+
+describe('1 the file that was applied', () => {
+  const row = { id: '1_a', appliedAt: '', checksum: 'sha256:a', stamp: '7-1-1.5-1.5' }
+  const file = (stamp: string | undefined) => ({
+    id: '1_a',
+    version: 1n,
+    stamp,
+    down: undefined,
+    get up(): never {
+      throw new Error('it was read')
+    },
+  })
+
+  test('1.4 is not read again while nobody has written to it', () => {
+    assert.deepEqual(compare([file('7-1-1.5-1.5')], [row]), [{ id: '1_a', state: 'applied', appliedAt: '' }])
+  })
+
+  test('1.5 is read where its stamp differs, is unknown, or was not kept', () => {
+    for (const [now, kept] of [
+      ['7-1-1.5-2.5', row.stamp],
+      [undefined, row.stamp],
+      ['7-1-1.5-1.5', null],
+    ] as const) {
+      assert.throws(() => compare([file(now)], [{ ...row, stamp: kept }]), /it was read/)
+    }
+    assert.throws(() => compare([file(undefined)], []), /it was read/)
   })
 })
 

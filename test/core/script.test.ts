@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
-import { writeFileSync } from 'node:fs'
+import { statSync, utimesSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, test } from 'node:test'
+import { setTimeout } from 'node:timers/promises'
 import fc from 'fast-check'
-import { parseScript, readText } from '../../src/core/script.ts'
+import { parseScript, readText, stampOf } from '../../src/core/script.ts'
 import type { MigrateError } from '../../src/index.ts'
 import { withFolder } from '../matrix.ts'
 
@@ -64,6 +65,24 @@ describe('1 text', () => {
   for (const empty of ['', ' \n\t', '-- only a comment', '/* a */ ; -- b\n;', '/* open']) {
     test(`1.6 ${JSON.stringify(empty)} is empty`, () => refuses(empty, 'EMPTY_SCRIPT'))
   }
+})
+
+describe('1 stamps', () => {
+  test('1.7 tell a file from what it becomes, whatever its size and its time of modification', () =>
+    withFolder(async (folder) => {
+      const path = join(folder, '1_a.sql')
+      writeFileSync(path, 'SELECT 1')
+      assert.equal(stampOf(path), undefined, 'too fresh to tell')
+      await setTimeout(150)
+      const before = stampOf(path)
+      assert.equal(stampOf(path), before)
+      const { atime, mtime } = statSync(path)
+      writeFileSync(path, 'SELECT 2')
+      utimesSync(path, atime, mtime)
+      await setTimeout(150)
+      assert.notEqual(stampOf(path), before)
+      assert.equal(stampOf(join(folder, 'none')), undefined)
+    }))
 })
 
 describe('2 directives', () => {

@@ -52,11 +52,23 @@ export async function ensureWal(native: DatabaseSync): Promise<void> {
 
 function makeFolder(path: string): void {
   try {
-    mkdirSync(dirname(path), { recursive: true })
+    mkdirEach(dirname(path))
   } catch (cause) {
     throw new MigrateError('PERMISSION', `cannot make the folder of ${path}: ${(cause as Error).message}`, {
       hint: 'make the folder, or name another file with --database',
       cause,
     })
+  }
+}
+
+/** One folder after the other: where none can be made, as in /proc, Node's recursive `mkdir` never ends. */
+function mkdirEach(folder: string): void {
+  if (existsSync(folder)) return
+  mkdirEach(dirname(folder))
+  try {
+    mkdirSync(folder)
+  } catch (error) {
+    // Another process has just made it.
+    if (!existsSync(folder)) throw error
   }
 }

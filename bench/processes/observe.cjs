@@ -1,0 +1,18 @@
+// Loaded before our command: tells on file descriptor 3 its peak of memory in bytes, and the packages it loads.
+const { writeSync } = require('node:fs')
+const { registerHooks } = require('node:module')
+
+const packages = new Set()
+
+registerHooks({
+  load: (url, context, next) => {
+    const name = /.*\/node_modules\/((?:@[^/]+\/)?[^/]+)/.exec(url)?.[1]
+    if (name !== undefined) packages.add(name)
+    return next(url, context)
+  },
+})
+
+process.on('exit', () => {
+  const peak = process.resourceUsage().maxRSS * 1024
+  writeSync(3, JSON.stringify({ peak, packages: [...packages] }))
+})
