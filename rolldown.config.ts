@@ -22,7 +22,10 @@ export default defineConfig([
       entryFileNames: '[name].cjs',
       chunkFileNames: '[name].cjs',
       codeSplitting: {
-        groups: [{ name: 'main', test: /rolldown.runtime|src\/(?!cli\/(bin|help)|database\/postgres)/ }],
+        groups: [
+          { name: 'main', priority: 1, test: /rolldown.runtime|src\/(?!cli\/(bin|help)|database\/postgres)/ },
+          { name: 'postgres', test: /node_modules|src\/database\/postgres/ },
+        ],
       },
     },
   },

@@ -1,4 +1,5 @@
-// Loaded before our command: tells on file descriptor 3 its peak of memory in bytes, and the packages it loads.
+// Loaded before our command: tells on file descriptor 3 its peak of memory in bytes, and what it loads: packages, and
+// the file of our own into which `pg` is bundled.
 const { writeSync } = require('node:fs')
 const { registerHooks } = require('node:module')
 
@@ -8,6 +9,7 @@ registerHooks({
   load: (url, context, next) => {
     const name = /.*\/node_modules\/((?:@[^/]+\/)?[^/]+)/.exec(url)?.[1]
     if (name !== undefined) packages.add(name)
+    if (url.endsWith('/dist/cli/postgres.cjs')) packages.add('pg')
     return next(url, context)
   },
 })

@@ -45,7 +45,11 @@ export function readMigrations(source: MigrationSource, dialect: Dialect): Migra
     const down = downs[dialect] ?? downs.neutral
     if (ups.neutral === undefined) refuseOneDialect(id, ups)
     if (up === undefined) throw noUp(id, down?.file ?? id)
-    const readUp = once(() => readScript(up))
+    const readUp = once(() => {
+      // The stamp first: a file that changes while it is read must not go by its later one.
+      const stamp = up.path && stampOf(up.path)
+      return { ...readScript(up), stamp }
+    })
     const readDown = down && once(() => readScript(down))
     return {
       id,
@@ -158,9 +162,7 @@ interface Source {
 }
 
 function readScript({ file, path, sql }: Source): Script {
-  // The stamp first: a file that changes while it is read must not go by its later one.
-  const stamp = path && stampOf(path)
-  return { ...parseScript(file, sql ?? readText(path ?? file, file)), stamp }
+  return parseScript(file, sql ?? readText(path ?? file, file))
 }
 
 /** One direction's files of a migration. */

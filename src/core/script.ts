@@ -103,8 +103,8 @@ function isLowSurrogate(unit: number): boolean {
   return unit >= 0xdc00 && unit <= 0xdfff
 }
 
-/** Milliseconds that a change must be past for its time to tell it from another. */
-const SETTLED = 100
+/** Milliseconds that a change must be past for its time to tell it from another: more than any kernel's tick. */
+const SETTLED = 20
 
 /**
  * Tells a file from what it becomes when anybody writes to it, as git's index does: by its inode, size and times.
