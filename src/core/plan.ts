@@ -168,12 +168,6 @@ export function planDown(
   return backwards.slice(0, target.all ? undefined : (target.steps ?? 1))
 }
 
-/** The applied migrations that came after this one, in the order in which they were applied. */
-export function appliedAfter(history: readonly Applied[], id: string): string[] {
-  const index = history.findIndex((row) => row.id === id)
-  return history.slice(index + 1).map((row) => row.id)
-}
-
 /** A migration named by its id, or by its version where only one has it. */
 function resolve(wanted: string, known: readonly { readonly id: string }[]): string {
   const ids = [...new Set(known.map(({ id }) => id))]

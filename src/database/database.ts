@@ -14,7 +14,6 @@ export type Row = Record<string, unknown>
  */
 export interface Database {
   readonly dialect: Dialect
-  readonly native: Native
   /** How people are told which database it is: no password. */
   readonly name: string
   /** The rows that one statement gives, with the columns that its text names. */

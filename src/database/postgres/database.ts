@@ -45,7 +45,6 @@ export async function wrap(native: Pool | ClientBase): Promise<Database> {
 
   return {
     dialect: 'postgres',
-    native,
     name,
     query,
     quote: (text) => pg.escapeLiteral(text).trimStart(),

@@ -45,7 +45,6 @@ export async function wrap(native: DatabaseSync, url?: string): Promise<Database
 
   return {
     dialect: 'sqlite',
-    native,
     name,
     quote: (text) => `'${text.replaceAll("'", "''")}'`,
 
