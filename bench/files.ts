@@ -1,8 +1,7 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
-import pg from 'pg'
-import type { Server } from '../test/servers.ts'
+import { onServer, type Server } from '../test/servers.ts'
 import type { Migration, Tool } from './peers.ts'
 
 /** On the disk of the repository, since a folder for temporary files may be in memory. */
@@ -110,11 +109,5 @@ export async function query(url: string, sql: string): Promise<Record<string, un
       database.close()
     }
   }
-  const client = new pg.Client(url)
-  await client.connect()
-  try {
-    return (await client.query(sql)).rows
-  } finally {
-    await client.end()
-  }
+  return onServer(url, sql)
 }

@@ -3,9 +3,8 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
-import pg from 'pg'
 import type { Dialect } from '../src/index.ts'
-import type { Server } from './servers.ts'
+import { onServer, type Server } from './servers.ts'
 
 /** An empty database to test on. */
 export interface Scratch {
@@ -67,16 +66,6 @@ function postgres(server: Server): Kind {
         await onServer(`${server.url}/postgres`, `DROP DATABASE ${name} WITH (FORCE)`)
       }
     },
-  }
-}
-
-async function onServer(url: string, sql: string): Promise<Record<string, unknown>[]> {
-  const client = new pg.Client(url)
-  await client.connect()
-  try {
-    return (await client.query(sql)).rows
-  } finally {
-    await client.end()
   }
 }
 

@@ -58,12 +58,20 @@ export async function withServer<T>(
 
 /** Another server may answer on the port: it must be the one that was started. */
 async function checkServer(server: Server, folder: string): Promise<void> {
-  const client = new pg.Client(`${server.url}/postgres`)
+  const [row] = await onServer(`${server.url}/postgres`, 'SHOW data_directory')
+  if (row?.data_directory !== folder) {
+    throw new Error(`${server.label} answers from ${row?.data_directory}, not from ${folder}`)
+  }
+}
+
+/** The rows of a query, over a connection of its own. */
+export async function onServer(url: string, sql: string): Promise<Record<string, unknown>[]> {
+  const client = new pg.Client(url)
   await client.connect()
-  const { rows } = await client.query<{ data_directory: string }>('SHOW data_directory')
-  await client.end()
-  if (rows[0]?.data_directory !== folder) {
-    throw new Error(`${server.label} answers from ${rows[0]?.data_directory}, not from ${folder}`)
+  try {
+    return (await client.query(sql)).rows
+  } finally {
+    await client.end()
   }
 }
 

@@ -26,7 +26,10 @@ export interface Logger {
 
 /** What every command takes. */
 export interface Options {
-  /** A URL, a path, or an open `DatabaseSync`, `pg.Client` or `pg.Pool`. Default: `./data/nexflow.db`. */
+  /**
+   * A URL, a path, or an open `DatabaseSync`, `pg.Client` or `pg.Pool`. Default: `./data/nexflow.db`.
+   * After a script that sets something for its session, a `pg.Client` is set back to how it was connected.
+   */
   readonly database?: DatabaseTarget
   /** A folder, its URL, or the files themselves. Default: Nexflow's migrations. */
   readonly migrations?: MigrationSource

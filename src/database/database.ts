@@ -112,7 +112,12 @@ export async function connectForApplication(target: string): Promise<Connected> 
   if (dialectOf(target) === 'sqlite') {
     const { connect, disconnect, ensureWal } = await import('./sqlite/database.ts')
     const native = connect(target, { create: true })
-    await ensureWal(native)
+    try {
+      await ensureWal(native)
+    } catch (error) {
+      native.close()
+      throw error
+    }
     return { dialect: 'sqlite', native, close: () => disconnect(native) }
   }
   const { connectPool, disconnect } = await import('./postgres/database.ts')

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { spawnSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import {
   chmodSync,
@@ -11,6 +12,7 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
 import { describe, test } from 'node:test'
 import { up } from '../../src/index.ts'
 import { KINDS, withFolder } from '../matrix.ts'
@@ -243,12 +245,34 @@ describe('2 what is no SQLite database', () => {
       chmodSync(cwd, 0o755)
     }))
 
-  test('2.4 a folder that nobody can make', async () => {
+  test('2.4 likewise before it was ever in WAL mode, by the command and by an application', () =>
+    withFolder(async (cwd) => {
+      const database = join(cwd, 'app.db')
+      const native = new DatabaseSync(database)
+      native.exec('CREATE TABLE other (id INTEGER)')
+      native.close()
+      chmodSync(cwd, 0o555)
+      chmodSync(database, 0o444)
+      const { status, document } = await json(['up', '--database', database], { cwd, ...asNobody })
+      const open = join(import.meta.dirname, '../../src/index.ts')
+      const code = `import { openDatabase } from '${open}'
+        await openDatabase({ path: '${database}', migrations: [] }).catch((error) => console.log(error.name, error.code))`
+      const child = spawnSync(process.execPath, ['--input-type=module', '-e', code], {
+        ...asNobody,
+        encoding: 'utf8',
+      })
+      chmodSync(cwd, 0o755)
+      assert.equal(status, 1)
+      assert.match(document.error?.code ?? '', /^(READ_ONLY|PERMISSION)$/)
+      assert.match(child.stdout, /^MigrateError (READ_ONLY|PERMISSION)\n$/)
+    }))
+
+  test('2.5 a folder that nobody can make', async () => {
     const { document } = await json(['up', '--database', '/proc/none/none/app.db'])
     assert.equal(document.error?.code, 'PERMISSION')
   })
 
-  test('2.5 a folder in which this user may not write, or may not read', () =>
+  test('2.6 a folder in which this user may not write, or may not read', () =>
     withFolder(async (cwd) => {
       chmodSync(cwd, 0o555)
       const { document } = await json(['up', '--database', join(cwd, 'data', 'app.db')], { ...asNobody })

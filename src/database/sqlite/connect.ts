@@ -36,9 +36,15 @@ export function connect(url: string, { create = false }: ConnectOptions): Databa
 /**
  * Sets WAL mode, so that readers and a writer do not wait for each other. It lasts: the file remembers it.
  * Two that set it at once can fail, whatever their busy timeouts: it needs the lock of `withFileLock`.
+ *
+ * @throws READ_ONLY, BUSY
  */
 export function setWal(native: DatabaseSync): void {
-  native.exec('PRAGMA journal_mode = WAL')
+  try {
+    native.exec('PRAGMA journal_mode = WAL')
+  } catch (error) {
+    throw fromSqlite(error, native.location() ?? ':memory:') ?? error
+  }
 }
 
 /** Sets WAL mode for an application, where it is not set. */

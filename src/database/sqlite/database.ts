@@ -92,7 +92,7 @@ export async function wrap(native: DatabaseSync, url?: string): Promise<Database
       if (path === null) return work()
       return withFileLock(path, options, async () => {
         // The caller's own handle is taken as it is.
-        if (url !== undefined) guarded(() => setWal(native))
+        if (url !== undefined) setWal(native)
         return work()
       })
     },

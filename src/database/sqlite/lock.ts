@@ -1,7 +1,7 @@
 import { realpathSync } from 'node:fs'
 import { DatabaseSync } from 'node:sqlite'
 import { type LockOptions, waitForLock } from '../lock.ts'
-import { isBusy } from './errors.ts'
+import { fromSqlite, isBusy } from './errors.ts'
 
 /**
  * Does `work` while no other process does any on the same file.
@@ -9,28 +9,39 @@ import { isBusy } from './errors.ts'
  * The lock is SQLite's own, on an empty file beside the database: the operating system frees it when the process
  * dies, and it lasts over many transactions, which a lock in the database itself cannot. The file stays, since
  * removing a lock file would let two processes lock two files of one name.
+ *
+ * @throws LOCK_TIMEOUT, ABORTED, PERMISSION, READ_ONLY
  */
 export async function withFileLock<T>(
   path: string,
   options: LockOptions,
   work: () => Promise<T>,
 ): Promise<T> {
-  const lock = new DatabaseSync(`${realpathSync(path)}.migrate-lock`, { timeout: 0 })
+  const file = `${realpathSync(path)}.migrate-lock`
+  const lock = openLock(file)
   try {
-    await waitForLock(options, async () => acquire(lock))
+    await waitForLock(options, async () => acquire(lock, file))
     return await work()
   } finally {
     lock.close()
   }
 }
 
-function acquire(lock: DatabaseSync): boolean {
+function openLock(file: string): DatabaseSync {
+  try {
+    return new DatabaseSync(file, { timeout: 0 })
+  } catch (error) {
+    throw fromSqlite(error, file) ?? error
+  }
+}
+
+function acquire(lock: DatabaseSync, file: string): boolean {
   try {
     // A killed process is to leave no journal behind. (OFF is refused by node:sqlite's defensive mode.)
     lock.exec('PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE')
     return true
   } catch (error) {
     if (isBusy(error)) return false
-    throw error
+    throw fromSqlite(error, file) ?? error
   }
 }
