@@ -71,7 +71,7 @@ function postgres(server: Server): Kind {
 
 async function names(query: Scratch['query'], sql: string): Promise<string[]> {
   const rows = await query(`${sql} ORDER BY 1`)
-  return rows.map(({ name }) => String(name)).filter((name) => name !== 'schema_migrations')
+  return rows.map(({ name }) => String(name)).filter((name) => !name.startsWith('schema_migrations'))
 }
 
 /** Does `work` in a folder that is removed afterwards. */

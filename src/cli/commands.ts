@@ -42,6 +42,14 @@ const LOCK_TIMEOUT = {
   does: 'how long to wait for another process that migrates (default 60)',
 }
 
+const STRICT = {
+  does: 'fail where a rebuild of a SQLite table forgot an index, a trigger, a view or a counter',
+}
+const INTERRUPTED = {
+  value: 'done|again|restart',
+  does: 'of an interrupted script: its statement in doubt has run, is to run again, or all of it is',
+}
+
 /** The values of the options, as the command line gives them. */
 export type Values = Readonly<Record<string, string | boolean | undefined>>
 
@@ -70,6 +78,8 @@ export const COMMANDS: Readonly<Record<string, Command>> = {
       'dry-run': DRY_RUN,
       transaction: TRANSACTION,
       'allow-out-of-order': { does: 'apply migrations that come before one that is applied' },
+      strict: STRICT,
+      interrupted: INTERRUPTED,
       'lock-timeout': LOCK_TIMEOUT,
     },
     run: async (words, values, onProgress) => {
@@ -91,6 +101,8 @@ export const COMMANDS: Readonly<Record<string, Command>> = {
       all: { does: 'every applied migration' },
       'dry-run': DRY_RUN,
       transaction: TRANSACTION,
+      strict: STRICT,
+      interrupted: INTERRUPTED,
       'lock-timeout': LOCK_TIMEOUT,
     },
     run: async (words, values, onProgress) => {
@@ -162,6 +174,10 @@ function change(words: readonly string[], values: Values) {
     ...(typeof values.to === 'string' && { to: values.to }),
     ...(values.steps !== undefined && { steps: Number(values.steps) }),
     ...(values['lock-timeout'] !== undefined && { lockTimeout: 1000 * Number(values['lock-timeout']) }),
+    ...(values.interrupted !== undefined && {
+      interrupted: values.interrupted as 'done' | 'again' | 'restart',
+    }),
+    ...(values.strict === true && { strict: true }),
     ...(values.transaction !== undefined && { transaction: values.transaction as 'each' | 'all' }),
     dryRun: values['dry-run'] === true,
   }

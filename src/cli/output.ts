@@ -102,9 +102,15 @@ export function showProgress() {
     live = process.stderr.isTTY
     process.stderr.write(live ? text : `${text}\n`)
   }
+  const note = (text: string) => {
+    clear()
+    process.stderr.write(`${text}\n`)
+  }
   return {
     on: (event: ProgressEvent) => {
-      if (event.type === 'waiting') say('another process is migrating: waiting for it')
+      if (event.type === 'waiting') say(`${event.message}: waiting for it`)
+      if (event.type === 'note') note(event.message)
+      if (event.type === 'warning') note(`${paint('yellow', 'warning', process.stderr)}: ${event.message}`)
       if (event.type === 'started') {
         const doing = event.direction === 'up' ? 'applying' : 'rolling back'
         say(`${doing} ${event.id} (${event.index} of ${event.total})`)

@@ -2,12 +2,23 @@ import { MigrateError } from '../core/errors.ts'
 import { type Dialect, type Direction, type Migration, readMigrations } from '../core/migrations.ts'
 import type { Applied } from '../core/plan.ts'
 import type { Script } from '../core/script.ts'
-import type { Sql } from '../core/sql-error.ts'
-import { list } from '../core/text.ts'
-import { type Database, withDatabase } from '../database/database.ts'
+import { count, list } from '../core/text.ts'
+import { type Database, type Run, type Watch, withDatabase } from '../database/database.ts'
 import { eraseSql, prepareHistory, readHistory, recordSql, TABLE } from '../database/history.ts'
 import { type LockOptions, throwIfAborted } from '../database/lock.ts'
-import { dialectOf } from '../database/target.ts'
+import {
+  type FullStash,
+  type GivenBack,
+  giveBack,
+  publicStash,
+  readStashes,
+  type Stash,
+  stashLabel,
+} from '../database/stash.ts'
+import { type Holder, holderAt, type Interrupted, readState, stateWriter } from '../database/state.ts'
+import { dialectOf, type Target } from '../database/target.ts'
+import { DECISIONS, progressOf, resumable } from './interrupted.ts'
+import { type Kept, keep, keptText, lossesOf } from './keep.ts'
 import { type ChangeOptions, DEFAULT_DATABASE, NEXFLOW_MIGRATIONS } from './options.ts'
 
 /** A migration that a dry run would apply or roll back. */
@@ -15,6 +26,8 @@ export interface PlannedStep {
   readonly id: string
   readonly file: string
   readonly sql: string
+  /** What a rollback takes away, and how it is kept. */
+  readonly losses?: readonly Kept[]
 }
 
 /** A migration that was applied or rolled back. */
@@ -30,7 +43,20 @@ export interface ChangeResult {
   readonly database: string
   /** What a dry run would have done. */
   readonly planned: readonly PlannedStep[]
+  /** What was found on the way and is worth a look. */
+  readonly warnings: readonly string[]
 }
+
+/** What a run has done. */
+export interface Done {
+  readonly done: readonly DoneStep[]
+  /** What it keeps that it would have destroyed. */
+  readonly stashed: readonly Stash[]
+  /** What it has put back of that. */
+  readonly givenBack: readonly GivenBack[]
+}
+
+const NOTHING: Done = { done: [], stashed: [], givenBack: [] }
 
 /** One migration in one direction. */
 export interface Step {
@@ -56,7 +82,7 @@ export async function change(
   direction: Direction,
   options: ChangeOptions,
   plan: Plan,
-): Promise<{ result: ChangeResult; done: DoneStep[] }> {
+): Promise<{ result: ChangeResult } & Done> {
   checkOptions(options)
   const { database: target = DEFAULT_DATABASE, migrations: source = NEXFLOW_MIGRATIONS } = options
   const migrations = readMigrations(source, dialectOf(target))
@@ -65,64 +91,159 @@ export async function change(
   // With nothing to do there is no need of the lock, nor to make a database.
   const glance = await withDatabase(target, {}, async (database) => ({
     steps: await planNow(database),
-    result: { dialect: database.dialect, database: database.name, planned: [] },
+    result: { dialect: database.dialect, database: database.name, planned: [], warnings: [] },
   }))
   const { steps, result } = glance
-  if (steps.length === 0) return { result, done: [] }
+  if (steps.length === 0) return { result, ...NOTHING }
   if (options.dryRun) {
-    const planned = steps.map(({ id, script }) => ({ id, file: script.file, sql: script.text }))
-    return { result: { ...result, planned }, done: [] }
+    const kept = direction === 'down' ? (await dryLosses(target, steps, options)).kept : []
+    const planned = steps.map(({ id, script }, i) => ({
+      id,
+      file: script.file,
+      sql: script.text,
+      ...(kept[i] && { losses: kept[i] }),
+    }))
+    return { result: { ...result, planned }, ...NOTHING }
   }
   return withDatabase(target, { create: true }, async (database) => {
     const key = await database.qualify(TABLE)
-    return database.lock(key, lockOptions(options), async () => {
-      await prepareHistory(database)
+    return database.lock(key, lockOptions(options, database), async () => {
+      const [first] = steps
+      await prepareHistory(database, holderAt(first?.id ?? ''))
       const now = await planNow(database)
-      await apply(database, direction, now, options)
-      return { result, done: now.map(({ id, script }) => ({ id, file: script.file })) }
+      const { warnings, ...applied } = await apply(database, direction, now, options)
+      const done = now.map(({ id, script }) => ({ id, file: script.file }))
+      return { result: { ...result, warnings }, done, ...applied }
     })
   })
 }
 
-/** Runs the steps in order: script and record in one transaction, so that neither is ever there without the other. */
+function dryLosses(target: Target, steps: readonly Step[], { discard = false }: ChangeOptions) {
+  return withDatabase(target, {}, (database) => lossesOf(database, steps, discard))
+}
+
+/**
+ * Runs the steps in order: script and record in one transaction, so that neither is ever there without the other.
+ *
+ * @returns warnings, and what was kept and put back
+ */
 async function apply(
   database: Database,
   direction: Direction,
   steps: readonly Step[],
   options: ChangeOptions,
-): Promise<void> {
-  const { transaction = 'each', logger, onProgress, signal } = options
+): Promise<Omit<Done, 'done'> & { warnings: string[] }> {
+  const { transaction = 'each', logger, onProgress, signal, strict = false, discard = false } = options
+  const warnings: string[] = []
+  const stashed: FullStash[] = []
+  const givenBack: GivenBack[] = []
+  const finished: string[] = []
+  const write = await stateWriter(database)
+  const noted = (await readState<Interrupted>(database, 'interrupted')).get('')
+  const interrupted = resumable(noted, direction, steps, options.interrupted)
+
+  const waiting = direction === 'up' ? await readStashes(database) : []
+  const { losses, kept } =
+    direction === 'down' ? await lossesOf(database, steps, discard) : { losses: [], kept: [] }
+  for (const one of kept.flat()) {
+    logger?.info(keptText(one))
+    onProgress?.({ type: 'note', message: keptText(one) })
+  }
+
   const tell = (type: 'started' | 'finished', index: number) => {
     const id = steps[index]?.id ?? ''
     onProgress?.({ type, direction, id, index: index + 1, total: steps.length })
     if (type === 'finished') logger?.info(`${direction === 'up' ? 'applied' : 'rolled back'} ${id}`)
   }
-  const record = (step: Step) =>
-    direction === 'up' ? recordSql(database, step) : eraseSql(database, step.id)
+  const warn = (message: string) => {
+    warnings.push(message)
+    logger?.warn(message)
+    onProgress?.({ type: 'warning', message })
+  }
+  const watch = (...scripts: Script[]): Watch => ({
+    scripts,
+    onForgotten: (what) => {
+      const message = `${scripts[0]?.file}: the rebuild of a table forgot ${list(what)}`
+      if (strict) throw new MigrateError('FORGOTTEN', message, { hint: 'make it again in the script' })
+      warn(message)
+    },
+  })
+  /** What a rollback would destroy is kept before it. */
+  const stash = async (index: number, { id, script }: Step, run: Run) => {
+    const now = await keep(database, run, id, script, discard ? [] : (losses[index] ?? []))
+    stashed.push(...now.stashes)
+    return now.script
+  }
+  /** What the script has brought back gets its rows again, and the history its row. */
+  const record = async (step: Step, run: Run) => {
+    const mine = waiting.filter(({ migration, remains }) => migration === step.id && remains === undefined)
+    if (mine.length > 0) {
+      for (const given of await giveBack(database, run, mine)) {
+        givenBack.push(given)
+        if (given.remains > 0) warn(remainsText(given))
+      }
+    }
+    await run(await (direction === 'up' ? recordSql(database, step) : eraseSql(database, step.id)))
+  }
+  // Whoever waits reads where we are: committed with the step before.
+  const moveOn = (index: number) => {
+    const next = steps[index + 1]
+    return write('holder', next && holderAt(next.id))
+  }
 
-  if (transaction === 'all') {
+  const together = async () => {
     refuseOutside(steps)
     throwIfAborted(signal)
-    const groups: Sql[][] = []
-    for (const step of steps) groups.push([step.script, await record(step)])
-    await database.transaction(groups, (index) => tell('started', index))
+    await database.transaction(
+      async (run) => {
+        for (const [index, step] of steps.entries()) {
+          tell('started', index)
+          await run(step.script)
+          await record(step, run)
+        }
+        await run(moveOn(steps.length))
+      },
+      watch(...steps.map(({ script }) => script)),
+    )
     for (const index of steps.keys()) tell('finished', index)
-    return
   }
-  const finished: string[] = []
-  try {
-    for (const [index, step] of steps.entries()) {
-      throwIfAborted(signal)
-      tell('started', index)
-      if (!step.script.transaction) await database.statements(step.script)
-      const row = await record(step)
-      await database.transaction([step.script.transaction ? [step.script, row] : [row]])
-      finished.push(step.id)
-      tell('finished', index)
+  const oneByOne = async (index: number, step: Step) => {
+    throwIfAborted(signal)
+    tell('started', index)
+    const { script } = step
+    if (!script.transaction) {
+      const resumed = step.id === interrupted?.id ? interrupted : undefined
+      const keepOn = (value: Interrupted) => write('interrupted', value)
+      if (!resumed) await database.transaction((run) => stash(index, step, run))
+      await database.statements(script, progressOf(direction, step, resumed, options.interrupted, keepOn))
     }
+    await database.transaction(
+      async (run) => {
+        if (script.transaction) await run(await stash(index, step, run))
+        await record(step, run)
+        if (!script.transaction) await run(write('interrupted', undefined))
+        await run(moveOn(index))
+      },
+      script.transaction ? watch(script) : undefined,
+    )
+    finished.push(step.id)
+    tell('finished', index)
+  }
+
+  try {
+    if (noted !== undefined && interrupted === undefined) {
+      await database.transaction((run) => run(write('interrupted', undefined)))
+    }
+    if (transaction === 'all') await together()
+    else for (const [index, step] of steps.entries()) await oneByOne(index, step)
+    return { warnings, stashed: stashed.map(publicStash), givenBack }
   } catch (error) {
     throw error instanceof MigrateError && finished.length > 0 ? error.with({ done: finished }) : error
   }
+}
+
+function remainsText({ stash, remains }: GivenBack): string {
+  return `${count(remains, 'row')} of ${stashLabel(stash)} could not be put back and stay in stash ${stash.number}: their place is taken, or what they refer to is gone`
 }
 
 function refuseOutside(steps: readonly Step[]): void {
@@ -144,7 +265,7 @@ function checkOptions(options: ChangeOptions & { readonly all?: boolean }): void
       hint: 'give one of them',
     })
   }
-  const { steps, lockTimeout, transaction } = options
+  const { steps, lockTimeout, transaction, interrupted } = options
   if (steps !== undefined && !(Number.isSafeInteger(steps) && steps > 0)) {
     throw new MigrateError('USAGE', 'steps must be a whole number from 1', { hint: 'such as --steps 1' })
   }
@@ -156,16 +277,41 @@ function checkOptions(options: ChangeOptions & { readonly all?: boolean }): void
   if (transaction !== undefined && !['each', 'all'].includes(transaction)) {
     throw new MigrateError('USAGE', 'transaction must be each or all', { hint: 'such as --transaction all' })
   }
+  if (interrupted !== undefined && !DECISIONS.includes(interrupted)) {
+    throw new MigrateError('USAGE', `interrupted must be one of ${DECISIONS.join(', ')}`, {
+      hint: 'such as --interrupted again',
+    })
+  }
 }
 
-/** How a command waits for the lock. */
-function lockOptions({ lockTimeout = 60_000, signal, logger, onProgress }: ChangeOptions): LockOptions {
-  return {
-    timeout: lockTimeout,
-    signal,
-    onWait: () => {
-      logger?.info('another process is migrating: waiting for it')
-      onProgress?.({ type: 'waiting' })
-    },
+/** Milliseconds between two looks at who holds the lock. */
+const LOOK = 1000
+
+/** How a command waits for the lock, and tells who holds it. */
+function lockOptions(
+  { lockTimeout = 60_000, signal, logger, onProgress }: ChangeOptions,
+  database: Database,
+): LockOptions {
+  let told: string | undefined
+  let looked = Number.NEGATIVE_INFINITY
+  const onWait = async () => {
+    if (Date.now() - looked < LOOK) return told
+    looked = Date.now()
+    // Who waits must not fail for what it only wants to tell.
+    const holder = await readState<Holder>(database, 'holder').catch(() => new Map<string, Holder>())
+    const message = holderText(holder.get(''))
+    if (message !== told) {
+      logger?.info(`${message}: waiting for it`)
+      onProgress?.({ type: 'waiting', message })
+    }
+    told = message
+    return told
   }
+  return { timeout: lockTimeout, signal, onWait }
+}
+
+function holderText(holder: Holder | undefined): string {
+  if (holder === undefined) return 'another process is migrating'
+  const { host, pid, program, since, migration } = holder
+  return `${program} on ${host} (pid ${pid}) has been migrating since ${since} and is at ${migration}`
 }

@@ -6,6 +6,7 @@ import type { Sql } from '../core/sql-error.ts'
 import { list } from '../core/text.ts'
 import type { Database } from '../database/database.ts'
 import { keptDown } from '../database/history.ts'
+import type { Stash } from '../database/stash.ts'
 import { type ChangeResult, change, type DoneStep, type Step } from './change.ts'
 import type { ChangeOptions } from './options.ts'
 
@@ -16,10 +17,13 @@ export interface DownOptions extends ChangeOptions {
 
 export interface DownResult extends ChangeResult {
   readonly rolledBack: readonly DoneStep[]
+  /** Rows that it keeps, for `up` to put back. */
+  readonly stashed: readonly Stash[]
 }
 
 /**
  * Rolls back: the last migration that was applied, or as far as `to`, `steps`, `all` or `id` say.
+ * What it would destroy, tables and columns that hold something, it keeps in the stash for `up` to put back.
  * It uses the file of the down script if it is there, and the script kept in the history if it is not.
  *
  * @throws USAGE, UNKNOWN_ID, LATER_APPLIED, NO_DOWN, IRREVERSIBLE, NOT_IN_TRANSACTION, LOCK_TIMEOUT, ABORTED,
@@ -27,7 +31,7 @@ export interface DownResult extends ChangeResult {
  *   the codes of the connection: CONFIG, CONNECTION, AUTHENTICATION, PERMISSION, READ_ONLY, NOT_A_DATABASE, BUSY
  */
 export async function down(options: DownOptions = {}): Promise<DownResult> {
-  const { result, done } = await change('down', options, async (database, migrations, history) => {
+  const { result, done, stashed } = await change('down', options, async (database, migrations, history) => {
     const rows = planDown(migrations, history, options)
     if (options.id !== undefined) await refuseUnderLater(database, migrations, history, rows)
     const files = new Map(migrations.map((migration) => [migration.id, migration]))
@@ -35,7 +39,7 @@ export async function down(options: DownOptions = {}): Promise<DownResult> {
     for (const { id } of rows) steps.push({ id, script: await downScript(database, id, files.get(id)) })
     return steps
   })
-  return { ...result, rolledBack: done }
+  return { ...result, rolledBack: done, stashed }
 }
 
 /** One that is rolled back from under later ones must be one that they do not need. */

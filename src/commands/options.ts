@@ -1,5 +1,6 @@
 import type { MigrationSource } from '../core/migrations.ts'
 import type { Target as DatabaseTarget } from '../database/target.ts'
+import type { Decision } from './interrupted.ts'
 
 /** The database where nothing else is said. */
 export const DEFAULT_DATABASE = './data/nexflow.db'
@@ -9,7 +10,8 @@ export const NEXFLOW_MIGRATIONS = new URL('../../migrations/', import.meta.url)
 
 /** What happens while a command runs. */
 export type ProgressEvent =
-  | { readonly type: 'waiting' }
+  | { readonly type: 'waiting'; readonly message: string }
+  | { readonly type: 'warning' | 'note'; readonly message: string }
   | {
       readonly type: 'started' | 'finished'
       readonly direction: 'up' | 'down'
@@ -53,6 +55,15 @@ export interface ChangeOptions extends Options {
   readonly dryRun?: boolean
   /** `each`: a transaction for each migration (default). `all`: one for all of them, all or nothing. */
   readonly transaction?: 'each' | 'all'
+  /** Fail where a rebuild of a SQLite table forgot an index, a trigger, a view or a counter. Default: warn. */
+  readonly strict?: boolean
+  /**
+   * Of a script outside a transaction that was interrupted: its statement in doubt has run (`done`), is to run
+   * `again`, or all of what it did was undone by hand (`restart`).
+   */
+  readonly interrupted?: Decision
+  /** Let a rollback destroy what it drops, rows and all, instead of keeping it in the stash. */
+  readonly discard?: boolean
   /** Milliseconds to wait for another process that migrates. Default: 60,000. */
   readonly lockTimeout?: number
 }

@@ -1,12 +1,15 @@
 import { type Leniency, newerThanFiles, planUp } from '../core/plan.ts'
 import { list } from '../core/text.ts'
+import type { GivenBack } from '../database/stash.ts'
 import { type ChangeResult, change, type DoneStep } from './change.ts'
 import type { ChangeOptions } from './options.ts'
 
-export interface UpOptions extends ChangeOptions, Leniency {}
+export interface UpOptions extends Omit<ChangeOptions, 'discard'>, Leniency {}
 
 export interface UpResult extends ChangeResult {
   readonly applied: readonly DoneStep[]
+  /** What an earlier rollback had kept and is in its place again. */
+  readonly givenBack: readonly GivenBack[]
 }
 
 /**
@@ -20,7 +23,7 @@ export interface UpResult extends ChangeResult {
  */
 export async function up(options: UpOptions = {}): Promise<UpResult> {
   let warned = false
-  const { result, done } = await change('up', options, (database, migrations, history) => {
+  const { result, done, givenBack } = await change('up', options, (database, migrations, history) => {
     const newer = options.allowNewer && !warned ? newerThanFiles(migrations, history) : []
     if (newer.length > 0) {
       options.logger?.warn(`${database.name} was migrated by a newer build: ${list(newer)}`)
@@ -29,5 +32,5 @@ export async function up(options: UpOptions = {}): Promise<UpResult> {
     const pending = planUp(migrations, history, options, options)
     return pending.map(({ id, up, down }) => ({ id, script: up, down: down?.() }))
   })
-  return { ...result, applied: done }
+  return { ...result, applied: done, givenBack }
 }

@@ -19,6 +19,8 @@ export interface Script {
   readonly irreversible?: string
   /** `-- migrate: nothing <reason>`. */
   readonly nothing?: string
+  /** Tables that are not dropped when the script says so, but renamed. */
+  readonly parks?: ReadonlyMap<string, string>
 }
 
 /** The directives: what stands behind `-- migrate:` or `-- lint:`, and what each must be followed by. */
@@ -54,7 +56,7 @@ export function parseScript(file: string, raw: string): Script {
       },
     )
   }
-  const checksum = `sha256:${sha256(text)}`
+  const checksum = checksumOf(text)
   const { directives, body } = readDirectives(file, text)
   const reason = directives.get('migrate: irreversible')
   const nothing = directives.get('migrate: nothing')
@@ -83,6 +85,11 @@ export function parseScript(file: string, raw: string): Script {
 
 /** Characters that are hashed at once: a copy is made of them. */
 const CHUNK = 1 << 20
+
+/** `sha256:` and the hash of a text. */
+export function checksumOf(text: string): string {
+  return `sha256:${sha256(text)}`
+}
 
 function sha256(text: string): string {
   // Loaded when a file is read: where nothing has changed since it was applied, none is.

@@ -9,6 +9,8 @@ export interface Sql {
   readonly text: string
   /** SQL of this program's own, which needs no looking at. */
   readonly own?: boolean
+  /** Tables that are not dropped when the script says so, but renamed. */
+  readonly parks?: ReadonlyMap<string, string>
 }
 
 /** Where in a script something went wrong. Offsets are in characters of the script. */
@@ -57,12 +59,12 @@ export function transactionStatement(sql: Sql, offset: number): MigrateError {
   )
 }
 
-/** A statement outside a transaction failed: what ran before it is there, and the next `up` begins at the top. */
-export function outsideTransaction(error: MigrateError): MigrateError {
-  if (error.code !== 'SQL') return error
-  const left = 'the statements above it have run and stay'
-  const next = 'undo them by hand, or let the script tolerate them (IF NOT EXISTS), before the next "up"'
-  return error.with({ hint: `${error.hint === undefined ? '' : `${error.hint}; `}${left}: ${next}` })
+/** A statement outside a transaction failed: what ran before it stays, and the next run goes on with it. */
+export function outsideTransaction(error: unknown): unknown {
+  if (!(error instanceof MigrateError) || error.code !== 'SQL') return error
+  const stay =
+    'the statements above it have run and stay; correct this one and run the same command again: it goes on here'
+  return error.with({ hint: error.hint === undefined ? stay : `${error.hint}; ${stay}` })
 }
 
 function advice(file: string): string {

@@ -81,6 +81,14 @@ export function count(n: number, noun: string): string {
   return `${n} ${noun}${n === 1 ? '' : 's'}`
 }
 
+/** `512 bytes`, `1.5 MB`. */
+export function bytes(n: number): string {
+  const unit = n < 1000 ? 0 : Math.min(4, Math.floor(Math.log10(n) / 3))
+  if (unit === 0) return count(n, 'byte')
+  const value = n / 1000 ** unit
+  return `${value.toFixed(value < 10 ? 1 : 0)} ${['', 'kB', 'MB', 'GB', 'TB'][unit]}`
+}
+
 /** A list for a sentence, cut after a few. */
 export function list(items: readonly string[], most = 5): string {
   const shown = items.slice(0, most).join(', ')

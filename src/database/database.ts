@@ -1,12 +1,38 @@
 import type { DatabaseSync } from 'node:sqlite'
 import type { Pool } from 'pg'
 import type { Dialect } from '../core/migrations.ts'
-import type { Sql } from '../core/sql-error.ts'
+import type { Script } from '../core/script.ts'
+import type { Spot, Sql } from '../core/sql-error.ts'
 import type { LockOptions } from './lock.ts'
+import type { Loss, Shape } from './stash.ts'
 import { dialectOf, type Native, type Target } from './target.ts'
 
 /** A row as the driver gives it. */
 export type Row = Record<string, unknown>
+
+/** Runs a script inside a transaction. */
+export type Run = (sql: Sql) => Promise<void>
+
+/** What is watched over while scripts run. */
+export interface Watch {
+  readonly scripts: readonly Script[]
+  /** Told before the commit what a rebuild of a table forgot. What it throws rolls back. */
+  onForgotten(what: readonly string[]): void
+}
+
+/** How far a script has come that runs outside a transaction. */
+export interface Progress {
+  /** Where its next statement begins, in characters. */
+  readonly from: number
+  /** Statements before that which set something for the session only, and are run again. */
+  readonly session: readonly Spot[]
+  /** Whether the next statement was started and how it ended is not known; or what a person says of it. */
+  readonly doubt: 'none' | 'unknown' | 'done' | 'again'
+  /** The SQL that notes that a statement was started, or has finished. */
+  note(spot: Spot, state: 'started' | 'finished' | 'session'): Sql
+  /** How to say that nobody but a person can know whether a statement has run. */
+  unknown(spot: Spot): Error
+}
 
 /**
  * The seam between the databases. It knows SQL and nothing of migrations.
@@ -25,20 +51,20 @@ export interface Database {
   /** The table's name so that no setting of a script can make it mean another. */
   qualify(table: string): Promise<string>
   /**
-   * Runs scripts in one transaction: all or nothing, committed durably. Each group goes to the server in one
-   * message where it can, `BEGIN` and `COMMIT` with it.
+   * Does `work` in one transaction: all or nothing, committed durably. What is run goes to the server in one message
+   * where it can, BEGIN and COMMIT with it, so an error may come as late as the commit. Under the lock it is made
+   * sure first that the lock is still held.
    *
-   * @param groups  scripts that belong together
-   * @param onGroup called before each group
-   * @throws SQL, TRANSACTION_STATEMENT and the errors of the connection
+   * @throws SQL, TRANSACTION_STATEMENT, LOCK_LOST, ROWS_LOST, FOREIGN_KEY and the errors of the connection
    */
-  transaction(groups: readonly (readonly Sql[])[], onGroup?: (index: number) => void): Promise<void>
+  transaction<T>(work: (run: Run) => Promise<T>, watch?: Watch): Promise<T>
   /**
-   * Runs a script statement by statement, outside a transaction.
+   * Runs a script statement by statement, outside a transaction, from where it stopped. What can run in a transaction
+   * does so together with its note; the others are noted before and after.
    *
-   * @throws SQL, TRANSACTION_STATEMENT and the errors of the connection
+   * @throws SQL, TRANSACTION_STATEMENT, LOCK_LOST, what `progress.unknown` says, and the errors of the connection
    */
-  statements(script: Sql): Promise<void>
+  statements(script: Script, progress: Progress): Promise<void>
   /**
    * The later scripts that need what `without` makes, so that it cannot be taken back under them. In doubt, all.
    *
@@ -46,10 +72,19 @@ export interface Database {
    */
   dependents(before: readonly Sql[], without: Sql, later: readonly Sql[]): Promise<Sql[]>
   /**
+   * What each of the scripts takes away, one run after the other, found out without changing anything.
+   * Nothing from the first that fails.
+   */
+  losses(scripts: readonly Script[]): Promise<Loss[][]>
+  /** Inside a transaction: nobody else writes to the table until its end. */
+  freeze(schema: string, table: string): Promise<void>
+  /** A table as it is now; undefined if it is not there. */
+  shape(schema: string, table: string): Promise<Shape | undefined>
+  /**
    * Does `work` while no other process does any under the same key.
    * The lock is freed when the process dies.
    *
-   * @throws LOCK_TIMEOUT, ABORTED
+   * @throws LOCK_TIMEOUT, LOCK_LOST, ABORTED
    */
   lock<T>(key: string, options: LockOptions, work: () => Promise<T>): Promise<T>
   /** Gives back what was taken of the handle; the handle itself stays open. */

@@ -4,6 +4,7 @@ import type { Applied } from '../core/plan.ts'
 import type { Script } from '../core/script.ts'
 import type { Sql } from '../core/sql-error.ts'
 import type { Database } from './database.ts'
+import { type Holder, STATE, STATE_TABLE, stateWriter } from './state.ts'
 
 export const TABLE = 'schema_migrations'
 
@@ -71,22 +72,25 @@ export async function readHistory(database: Database): Promise<Applied[]> {
 }
 
 /**
- * Makes the history's table, or adds to the guide's what it lacks.
+ * Makes the history's table and the one beside it, or adds to the guide's what it lacks, and says who is here.
  *
  * @throws FOREIGN_HISTORY
  */
-export async function prepareHistory(database: Database): Promise<void> {
+export async function prepareHistory(database: Database, holder: Holder): Promise<void> {
   const columns = await ourColumns(database)
   const wanted = Object.entries(COLUMNS[database.dialect])
   const table = await database.qualify(TABLE)
-  const text =
+  const history =
     columns === undefined
-      ? `CREATE TABLE ${table} (${wanted.map((column) => column.join(' ')).join(', ')})`
+      ? [`CREATE TABLE ${table} (${wanted.map((column) => column.join(' ')).join(', ')})`]
       : wanted
           .filter(([name]) => !columns.has(name))
           .map((column) => `ALTER TABLE ${table} ADD COLUMN ${column.join(' ')}`)
-          .join(';')
-  if (text !== '') await database.transaction([[{ file: TABLE, text, own: true }]])
+  const state = `CREATE TABLE IF NOT EXISTS ${await database.qualify(STATE)} ${STATE_TABLE}`
+  const write = await stateWriter(database)
+  await database.transaction((run) =>
+    run({ file: TABLE, text: [...history, state, write('holder', holder).text].join(';\n'), own: true }),
+  )
 }
 
 /** The SQL that records a migration as applied, with its down script, so that an older release can roll it back. */

@@ -5,8 +5,8 @@ import { MigrateError } from '../core/errors.ts'
 export interface LockOptions {
   /** Milliseconds until LOCK_TIMEOUT. */
   readonly timeout: number
-  /** Called once, when somebody else holds the lock. */
-  readonly onWait: () => void
+  /** Called now and then while somebody else holds the lock. Gives who that is, if it can be told. */
+  readonly onWait: () => Promise<string | undefined>
   readonly signal: AbortSignal | undefined
 }
 
@@ -23,12 +23,13 @@ const POLL = 50
  */
 export async function waitForLock(options: LockOptions, acquire: () => Promise<boolean>): Promise<void> {
   const start = Date.now()
-  for (let tries = 0; !(await acquire()); tries++) {
-    if (tries === 0) options.onWait()
+  while (!(await acquire())) {
+    const holder = await options.onWait()
     if (Date.now() - start >= options.timeout) {
+      const who = holder ?? 'another process is migrating'
       throw new MigrateError(
         'LOCK_TIMEOUT',
-        `another process is still migrating after ${options.timeout / 1000} s`,
+        `the lock was not free within ${options.timeout / 1000} s: ${who}`,
         {
           hint: 'wait for it and run the same command again, or give --lock-timeout more seconds',
         },
@@ -47,4 +48,11 @@ export function throwIfAborted(signal: AbortSignal | undefined): void {
       cause: signal.reason,
     })
   }
+}
+
+/** What held the lock is gone, and somebody else may be migrating. */
+export function lockLost(name: string): MigrateError {
+  return new MigrateError('LOCK_LOST', `${name}: the lock was lost, and with it the right to go on`, {
+    hint: 'a script or a person has removed it; see that nobody else is migrating and run the same command again',
+  })
 }

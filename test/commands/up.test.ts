@@ -414,7 +414,7 @@ for (const kind of KINDS) {
           )
           assert.deepEqual(
             rows.map(({ name }) => name),
-            ['other.a', 'public.b', 'public.schema_migrations'],
+            ['other.a', 'public.b', 'public.schema_migrations', 'public.schema_migrations_state'],
           )
         }))
 
@@ -509,7 +509,7 @@ for (const kind of KINDS) {
             logger: { info: (message) => told.push(message), warn: assert.fail },
             onProgress: (event) => {
               told.push(
-                `${event.type} ${event.type === 'waiting' ? '' : `${event.id} ${event.index}/${event.total}`}`,
+                'id' in event ? `${event.type} ${event.id} ${event.index}/${event.total}` : event.type,
               )
               if (event.type === 'finished') stop.abort()
             },

@@ -1,29 +1,46 @@
 import pg, { type Client, type ClientBase, type ClientConfig, type Pool, type PoolClient } from 'pg'
 import { MigrateError } from '../../core/errors.ts'
-import { outsideTransaction } from '../../core/sql-error.ts'
+import type { Sql } from '../../core/sql-error.ts'
 import type { Database, Row } from '../database.ts'
+import { lockLost } from '../lock.ts'
 import { isPool } from '../target.ts'
 import { connect, connectPool, nameOf } from './connect.ts'
 import { dependents } from './dependents.ts'
 import { fromPostgres } from './errors.ts'
-import { WATCH_CLIENT, withAdvisoryLock } from './lock.ts'
-import { cut, MESSAGE, type Part, pieces, refuseTransactionStatements, send } from './script.ts'
+import { shapeOf } from './introspect.ts'
+import { type Held, type Query, withSessionLock, withTransactionLock } from './lock.ts'
+import { runOutside } from './outside.ts'
+import { parked } from './park.ts'
+import { losses } from './rehearse.ts'
+import { MESSAGE, type Part, pieces, refuseTransactionStatements, send } from './script.ts'
+import { reset, sets, watchClient } from './session.ts'
 
 const BEGIN = { text: 'BEGIN' }
 const COMMIT = { text: 'COMMIT' }
 
-/** What a script may have set for its session is set back: each begins as if it were the first. */
-const RESET = { text: `RESET ROLE;RESET ALL;${WATCH_CLIENT}` }
-const SETS = /\bset(_config)?\b/i
-
 /** The seam over a client, or over one connection of a pool. */
-export async function wrap(native: Pool | ClientBase): Promise<Database> {
+export async function wrap(native: Pool | ClientBase, url?: string): Promise<Database> {
   const name = nameOf((isPool(native) ? native.options : native) as ClientConfig)
   const client = isPool(native) ? await native.connect() : native
 
+  /** What the open transaction has yet to send. */
+  let queue: Part[] = []
+  let held: Held | undefined
+
+  async function flush(): Promise<void> {
+    const message = queue
+    queue = []
+    if (message.length > 0) await send(client, message, name)
+  }
+
   async function query<T = Row>(sql: string): Promise<T[]> {
+    await flush()
+    return ask<T>(client, sql)
+  }
+
+  async function ask<T = Row>(on: ClientBase, sql: string): Promise<T[]> {
     try {
-      return (await client.query(sql)).rows as T[]
+      return (await on.query(sql)).rows as T[]
     } catch (error) {
       throw (
         fromPostgres(error, name) ??
@@ -32,15 +49,48 @@ export async function wrap(native: Pool | ClientBase): Promise<Database> {
     }
   }
 
-  let schema: string | undefined
-  async function currentSchema(): Promise<string> {
-    schema ??= String((await query('SELECT current_schema() AS name'))[0]?.name ?? '')
-    if (schema === '') {
-      throw new MigrateError('DATABASE', `${name}: no schema of the search_path exists`, {
-        hint: 'create one, or set search_path in the URL: ?options=-csearch_path%3Dpublic',
-      })
+  let known: { schema: string; pooled: boolean } | undefined
+  /** The schema of new tables, and whether a pooler stands between: then the server's process is not whom we met. */
+  async function session(): Promise<{ schema: string; pooled: boolean }> {
+    if (known === undefined) {
+      const [row] = await query('SELECT current_schema() AS schema, pg_backend_pid() AS pid')
+      const pooled = row?.pid !== (client as ClientBase & { processID?: unknown }).processID
+      known = { schema: String(row?.schema ?? ''), pooled }
     }
-    return schema
+    if (known.schema !== '') return known
+    throw new MigrateError('DATABASE', `${name}: no schema of the search_path exists`, {
+      hint: 'create one, or set search_path in the URL: ?options=-csearch_path%3Dpublic',
+    })
+  }
+
+  /** The start of each transaction: the lock must still be held. */
+  async function guard(): Promise<Part[]> {
+    await held?.check()
+    if (held === undefined) return []
+    const { pooled } = await session()
+    const parts = [{ text: held.guard, failure: () => lockLost(name) }]
+    return pooled ? [...parts, { text: watchClient('transaction') }] : parts
+  }
+
+  /** Does `work` with a second connection. */
+  async function withSecond<T>(work: (query: Query) => Promise<T>): Promise<T> {
+    if (url === undefined && !isPool(native)) {
+      throw new MigrateError(
+        'CONFIG',
+        `${name} is behind a pooler, where one connection cannot hold the lock`,
+        {
+          hint: 'hand in a Pool or a URL, or connect to the server itself',
+        },
+      )
+    }
+    const pooled = isPool(native) ? await native.connect() : undefined
+    const second = pooled ?? (await connect(url ?? ''))
+    try {
+      return await work((sql) => ask(second, sql))
+    } finally {
+      if (pooled !== undefined) pooled.release(true)
+      else await (second as Client).end()
+    }
   }
 
   return {
@@ -58,53 +108,83 @@ export async function wrap(native: Pool | ClientBase): Promise<Database> {
       return new Map(rows.map((row) => [String(row.name), String(row.type)]))
     },
 
-    qualify: async (table) => `${pg.escapeIdentifier(await currentSchema())}."${table}"`,
+    qualify: async (table) => `${pg.escapeIdentifier((await session()).schema)}."${table}"`,
 
-    transaction: async (groups, onGroup = () => {}) => {
-      let parts: Part[] = [BEGIN]
-      let length = 0
-      const flush = async () => {
-        const message = parts
-        parts = []
-        length = 0
-        await send(client, message, name)
+    transaction: async (work) => {
+      queue = [BEGIN, ...(await guard())]
+      const run = async (sql: Sql) => {
+        const { parks, ...plain } = sql
+        if (parks !== undefined) queue.push(...(await parked(plain, parks, (await session()).schema)))
+        for await (const piece of parks === undefined ? pieces(plain) : []) {
+          if (!sql.own) await refuseTransactionStatements(piece)
+          const waiting = queue.reduce((sum, { text }) => sum + text.length, 0)
+          if (waiting + piece.text.length > MESSAGE && queue.some(({ of }) => of)) await flush()
+          queue.push(piece)
+        }
+        if (!sql.own && sets(sql.text)) queue.push(reset((await session()).pooled))
       }
       try {
-        for (const [i, scripts] of groups.entries()) {
-          onGroup(i)
-          for (const script of scripts) {
-            for await (const piece of pieces(script)) {
-              if (!script.own) await refuseTransactionStatements(piece)
-              if (length > 0 && length + piece.text.length > MESSAGE) await flush()
-              parts.push(piece)
-              length += piece.text.length
-            }
-          }
-          if (scripts.some(({ own, text }) => !own && SETS.test(text))) parts.push(RESET)
-          if (i === groups.length - 1) parts.push(COMMIT)
-          await flush()
-        }
+        const result = await work(run)
+        queue.push(COMMIT)
+        await flush()
+        return result
       } catch (error) {
+        const sent = queue[0] !== BEGIN
+        queue = []
         // Without a connection the server has rolled back by itself.
-        await client.query('ROLLBACK').catch(() => {})
+        if (sent) await client.query('ROLLBACK').catch(() => {})
         throw error
       }
     },
 
-    statements: async (script) => {
-      for (const { start, end } of await cut(script)) {
-        const part = { text: script.text.slice(start, end), of: { sql: script, start } }
-        await send(client, [part], name).catch((error: unknown) => {
-          throw error instanceof MigrateError ? outsideTransaction(error) : error
-        })
+    statements: async (script, progress) => {
+      const { pooled } = await session()
+      if (pooled && sets(script.text)) {
+        throw new MigrateError(
+          'NOT_IN_TRANSACTION',
+          `${script.file} sets something for its session and a pooler stands between`,
+          {
+            file: script.file,
+            hint: 'connect to the server itself: what it sets would stay with a session that others are given',
+          },
+        )
       }
-      if (SETS.test(script.text)) await send(client, [RESET], name)
+      await runOutside(client, script, progress, name, guard)
+      if (sets(script.text)) await send(client, [reset(pooled)], name)
     },
 
     dependents,
 
-    lock: (key, options, work) =>
-      withAdvisoryLock(query, `hashtextextended(${pg.escapeLiteral(key)}, 0)`, options, work),
+    losses: (scripts) => losses(client, query, scripts, name),
+
+    // What drops the table or a column takes this lock in any case: a weaker one now could be a deadlock then.
+    freeze: async (schema, table) => {
+      await query(
+        `LOCK TABLE ${pg.escapeIdentifier(schema)}.${pg.escapeIdentifier(table)} IN ACCESS EXCLUSIVE MODE`,
+      )
+    },
+
+    shape: (schema, table) => {
+      const full = pg.escapeLiteral(`${pg.escapeIdentifier(schema)}.${pg.escapeIdentifier(table)}`)
+      return shapeOf(query, `to_regclass(${full})`)
+    },
+
+    lock: async (key, options, work) => {
+      const literal = pg.escapeLiteral(key)
+      const holding = (now: Held) => {
+        held = now
+        return work().finally(() => {
+          held = undefined
+        })
+      }
+      if ((await session()).pooled) {
+        return withSecond((holder) => withTransactionLock(query, holder, name, literal, options, holding))
+      }
+      return withSessionLock(query, literal, options, async (now) => {
+        await query(watchClient('session'))
+        return holding(now)
+      })
+    },
 
     close: async () => {
       // Not back into the pool: whatever a script has set goes with the connection.

@@ -40,7 +40,7 @@ export async function dependents(
 }
 
 /** Every name in a tree: texts, and the words of those in which names may be hidden, such as a function's body. */
-function* mentions(tree: unknown): Generator<string> {
+export function* mentions(tree: unknown): Generator<string> {
   if (typeof tree === 'string') {
     yield tree
     yield* tree.match(/\w+/g) ?? []

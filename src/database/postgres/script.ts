@@ -20,6 +20,8 @@ const SYNTAX_ERROR = '42601'
 /** Part of a message: our own SQL, or a piece of a script that ends where a statement ends. */
 export interface Part {
   readonly text: string
+  /** What it means where this one statement of ours fails. */
+  readonly failure?: () => MigrateError
   /** The script and where in it this piece begins. */
   readonly of?: { readonly sql: Sql; readonly start: number }
 }
@@ -110,7 +112,7 @@ export async function refuseTransactionStatements({ text, of }: Piece): Promise<
   if (!TRANSACTION_WORD.test(text)) return
   // What this grammar cannot read, an older or newer server may: it reads all before it runs any.
   const statements = await read(text).catch(() => [])
-  const ending = statements.find((statement) => statement.endsTransaction)
+  const ending = statements.find(({ tree }) => endsTransaction(tree))
   if (ending !== undefined) throw transactionStatement(of.sql, of.start + ending.start)
 }
 
@@ -121,8 +123,8 @@ type Piece = ReturnType<typeof pieces> extends AsyncGenerator<infer P> ? P : nev
  *
  * @throws SQL (syntax), TRANSACTION_STATEMENT
  */
-export async function cut(sql: Sql): Promise<Spot[]> {
-  const spots: Spot[] = []
+export async function cut(sql: Sql): Promise<(Spot & { tree: Tree })[]> {
+  const spots: (Spot & { tree: Tree })[] = []
   for await (const { text, of } of pieces(sql)) {
     const statements = await read(text).catch((error: unknown) => {
       const details = (error as { sqlDetails?: { cursorPosition: number } }).sqlDetails
@@ -131,16 +133,24 @@ export async function cut(sql: Sql): Promise<Spot[]> {
       const spot = { start: lineStart(sql.text, at), end: sql.text.length, at }
       throw sqlError(sql, spot, 'postgres', (error as Error).message, { cause: error })
     })
-    for (const { start, end, endsTransaction } of statements) {
-      if (endsTransaction) throw transactionStatement(sql, of.start + start)
-      spots.push({ start: of.start + start, end: of.start + end })
+    for (const { start, end, tree } of statements) {
+      if (endsTransaction(tree)) throw transactionStatement(sql, of.start + start)
+      spots.push({ start: of.start + start, end: of.start + end, tree })
     }
   }
   return spots
 }
 
+/** A statement's syntax tree: its kind, and what libpg-query says of it. */
+export type Tree = Readonly<Record<string, unknown>>
+
 interface Statement extends Spot {
-  readonly endsTransaction: boolean
+  readonly tree: Tree
+}
+
+function endsTransaction({ TransactionStmt: statement }: Tree): boolean {
+  const { kind = 'TRANS_STMT_COMMIT' } = (statement ?? {}) as { kind?: string }
+  return statement !== undefined && !SAVEPOINTS.includes(kind)
 }
 
 /** The statements of a text, by PostgreSQL's own grammar. */
@@ -153,10 +163,7 @@ async function read(text: string): Promise<Statement[]> {
   return (parseSync(text).stmts ?? []).map(({ stmt, stmt_location: from = 0, stmt_len: length }) => ({
     start: offset(from),
     end: length ? offset(from + length) : text.length,
-    endsTransaction:
-      stmt !== undefined &&
-      'TransactionStmt' in stmt &&
-      !SAVEPOINTS.includes(stmt.TransactionStmt.kind ?? 'TRANS_STMT_COMMIT'),
+    tree: (stmt ?? {}) as Tree,
   }))
 }
 
@@ -176,6 +183,9 @@ async function explain(
 ): Promise<unknown> {
   const known = fromPostgres(error, name)
   if (!isServerError(error)) return known ?? error
+  // What is ours stands before the scripts, a statement each.
+  const failure = parts[completed]?.failure
+  if (failure !== undefined && error.position === undefined) return failure().with({ cause: error })
   if (error.code === SYNTAX_ERROR) {
     // A quote that is left open goes on into the next part, where the server stumbles.
     for (const { of } of parts) {

@@ -52,7 +52,7 @@ export async function ensureWal(native: DatabaseSync): Promise<void> {
   const path = native.location()
   const mode = native.prepare('PRAGMA journal_mode').get()?.journal_mode
   if (path === null || mode === 'wal') return
-  const options = { timeout: BUSY_TIMEOUT, signal: undefined, onWait: () => {} }
+  const options = { timeout: BUSY_TIMEOUT, signal: undefined, onWait: async () => undefined }
   await withFileLock(path, options, async () => setWal(native))
 }
 

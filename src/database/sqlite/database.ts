@@ -1,14 +1,18 @@
 import type { DatabaseSync } from 'node:sqlite'
 import { MigrateError } from '../../core/errors.ts'
-import { outsideTransaction } from '../../core/sql-error.ts'
+import type { Sql } from '../../core/sql-error.ts'
 import { shortest } from '../../core/text.ts'
 import type { Database, Row } from '../database.ts'
 import { sqlitePath } from '../target.ts'
 import { connect, ensureWal, setWal } from './connect.ts'
 import { dependents } from './dependents.ts'
 import { fromSqlite, isSqliteError } from './errors.ts'
+import { shapeOf } from './introspect.ts'
 import { withFileLock } from './lock.ts'
-import { checkScript, runScript } from './script.ts'
+import { runOutside } from './outside.ts'
+import { losses } from './rehearse.ts'
+import { runScript } from './script.ts'
+import { watchOutside, withWatch } from './session.ts'
 
 /** The seam over a `DatabaseSync`. A file that is not there is open in memory, under its own name. */
 export async function wrap(native: DatabaseSync, url?: string): Promise<Database> {
@@ -43,6 +47,8 @@ export async function wrap(native: DatabaseSync, url?: string): Promise<Database
     }
   }
 
+  let checkLock = () => {}
+
   return {
     dialect: 'sqlite',
     name,
@@ -59,38 +65,50 @@ export async function wrap(native: DatabaseSync, url?: string): Promise<Database
 
     qualify: async (table) => `main."${table}"`,
 
-    transaction: async (groups, onGroup = () => {}) => {
-      guarded(() => native.exec('BEGIN IMMEDIATE'))
-      try {
-        for (const [i, scripts] of groups.entries()) {
-          onGroup(i)
-          for (const script of scripts) {
-            if (script.own) guarded(() => native.exec(script.text))
-            else runScript(native, script, name)
-          }
-        }
-        commit(groups.at(-1)?.[0]?.file)
-      } catch (error) {
-        // A script's ON CONFLICT ROLLBACK has ended the transaction already.
-        if (native.isTransaction) native.exec('ROLLBACK')
-        throw error
+    transaction: async (work, watch) => {
+      checkLock()
+      const run = async (sql: Sql) => {
+        last = sql.own ? last : sql.file
+        if (sql.own) guarded(() => native.exec(sql.text))
+        else runScript(native, sql, name)
       }
+      let last: string | undefined
+      return withWatch(native, watch, async (begin, beforeCommit) => {
+        guarded(() => native.exec('BEGIN IMMEDIATE'))
+        try {
+          guarded(begin)
+          const result = await work(run)
+          guarded(beforeCommit)
+          commit(last)
+          return result
+        } catch (error) {
+          // A script's ON CONFLICT ROLLBACK has ended the transaction already.
+          if (native.isTransaction) native.exec('ROLLBACK')
+          throw error
+        }
+      })
     },
 
-    statements: async (script) => {
-      checkScript(native, script)
-      try {
-        runScript(native, script, name)
-      } catch (error) {
-        throw error instanceof MigrateError ? outsideTransaction(error) : error
-      }
+    statements: async (script, progress) => {
+      checkLock()
+      await watchOutside(native, script, progress.from, async () =>
+        runOutside(native, script, progress, name),
+      )
     },
 
     dependents,
 
+    losses: async (scripts) => losses(native, scripts),
+
+    // A transaction that writes is the only one.
+    freeze: async () => {},
+
+    shape: async (_schema, table) => guarded(() => shapeOf(native, table)),
+
     lock: (_key, options, work) => {
       if (path === null) return work()
-      return withFileLock(path, options, async () => {
+      return withFileLock(path, options, async (check) => {
+        checkLock = check
         // The caller's own handle is taken as it is.
         if (url !== undefined) setWal(native)
         return work()

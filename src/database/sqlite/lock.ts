@@ -1,6 +1,6 @@
-import { realpathSync } from 'node:fs'
+import { realpathSync, statSync } from 'node:fs'
 import { DatabaseSync } from 'node:sqlite'
-import { type LockOptions, waitForLock } from '../lock.ts'
+import { type LockOptions, lockLost, waitForLock } from '../lock.ts'
 import { fromSqlite, isBusy } from './errors.ts'
 
 /**
@@ -10,21 +10,31 @@ import { fromSqlite, isBusy } from './errors.ts'
  * dies, and it lasts over many transactions, which a lock in the database itself cannot. The file stays, since
  * removing a lock file would let two processes lock two files of one name.
  *
- * @throws LOCK_TIMEOUT, ABORTED, PERMISSION, READ_ONLY
+ * @param work is given a function that throws where the lock is no longer held
+ * @throws LOCK_TIMEOUT, LOCK_LOST, ABORTED, PERMISSION, READ_ONLY
  */
 export async function withFileLock<T>(
   path: string,
   options: LockOptions,
-  work: () => Promise<T>,
+  work: (check: () => void) => Promise<T>,
 ): Promise<T> {
   const file = `${realpathSync(path)}.migrate-lock`
   const lock = openLock(file)
   try {
     await waitForLock(options, async () => acquire(lock, file))
-    return await work()
+    const inode = inodeOf(file)
+    // Somebody who removes the file lets a second process lock another one of its name.
+    const check = () => {
+      if (inode === undefined || inodeOf(file) !== inode) throw lockLost(file)
+    }
+    return await work(check)
   } finally {
     lock.close()
   }
+}
+
+function inodeOf(file: string): bigint | undefined {
+  return statSync(file, { bigint: true, throwIfNoEntry: false })?.ino
 }
 
 function openLock(file: string): DatabaseSync {

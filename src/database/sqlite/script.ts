@@ -1,8 +1,8 @@
-import { constants, DatabaseSync, type StatementSync } from 'node:sqlite'
-import { MigrateError } from '../../core/errors.ts'
+import { constants, type DatabaseSync, type StatementSync } from 'node:sqlite'
 import { type Spot, type Sql, sqlError, transactionStatement } from '../../core/sql-error.ts'
 import { skipBlank } from '../../core/text.ts'
 import { fromSqlite, isSqliteError } from './errors.ts'
+import { park } from './park.ts'
 
 /** Characters that are handed to SQLite's parser first; more when the statement is longer. */
 const WINDOW = 4096
@@ -10,66 +10,82 @@ const WINDOW = 4096
 /** The words with which a statement begins that begins or ends a transaction. */
 const TRANSACTION_WORD = /\b(begin|commit|end|rollback)\b/i
 
-const SYNTAX_ERROR = /syntax error$|^incomplete input$|^unrecognized token/
+/** What SQLite's authorizer says of a statement: an action and its two names, the database and the trigger. */
+export interface Action {
+  readonly code: number
+  readonly first: string | null
+  readonly second: string | null
+  readonly schema: string | null
+}
+
+/** A statement of a script, compiled and not yet run. */
+export interface Statement {
+  readonly spot: Spot
+  /** What it would do; only where the authorizer was asked. */
+  readonly actions: readonly Action[]
+  run(): void
+}
+
+/** How a script is walked through. */
+export interface Walk {
+  /** Whether the authorizer is asked what each statement does. */
+  readonly watch: boolean
+  /** ATTACH and VACUUM INTO make files. (SQLITE_IGNORE for them would crash VACUUM.) */
+  readonly attach?: boolean
+  /** Where to begin, in characters. */
+  readonly from?: number
+}
 
 /** Runs every statement of a script. A COMMIT or its like is refused before it is run. */
 export function runScript(database: DatabaseSync, sql: Sql, name: string): void {
-  walk(database, sql, name, constants.SQLITE_OK, drain)
+  const { parks } = sql
+  walk(database, sql, name, { watch: parks !== undefined }, ({ actions, run }) => {
+    const dropped = actions.find(({ code }) => code === constants.SQLITE_DROP_TABLE)?.first ?? ''
+    const target = parks?.get(`main.${dropped}`)
+    if (target === undefined) run()
+    else park(database, dropped, target)
+  })
 }
 
 /**
- * Refuses a script that would fail for its own text alone, before any of it is run outside a transaction:
- * reads it to its end on a copy of the schema in memory. What the copy cannot do, for lack of rows, files or
- * modules, the database itself may be able to: only syntax and transaction statements are judged.
+ * Cuts a script and hands out its statements, each to be run before the next is compiled. SQLite's authorizer says
+ * what each would do (https://sqlite.org/c3ref/set_authorizer.html).
+ *
+ * @throws SQL, TRANSACTION_STATEMENT and what `visit` throws
  */
-export function checkScript(database: DatabaseSync, sql: Sql): void {
-  const copy = new DatabaseSync(':memory:')
-  try {
-    const schema = database.prepare(
-      `SELECT sql FROM sqlite_schema WHERE sql IS NOT NULL ORDER BY type <> 'table'`,
-    )
-    for (const row of schema.iterate()) attempt(() => copy.exec(String(row.sql)))
-    // ATTACH and VACUUM INTO would make files. (SQLITE_IGNORE would crash VACUUM.)
-    walk(copy, sql, 'the copy in memory', constants.SQLITE_DENY, (statement) =>
-      attempt(() => drain(statement)),
-    )
-  } catch (error) {
-    if (!(error instanceof MigrateError)) throw error
-    if (error.code === 'TRANSACTION_STATEMENT' || SYNTAX_ERROR.test(error.message)) throw error
-  } finally {
-    copy.close()
-  }
-}
-
-/** Cuts a script and hands out its statements, ready to be run. SQLite's authorizer says what each would do. */
-function walk(
+export function walk(
   database: DatabaseSync,
   sql: Sql,
   name: string,
-  attach: number,
-  run: (statement: StatementSync) => void,
+  { watch, attach = true, from = 0 }: Walk,
+  visit: (statement: Statement) => void,
 ): void {
   let spot: Spot = { start: 0, end: 0 }
+  let actions: Action[] = []
   let endsTransaction = false
   // VACUUM, while it runs, begins a transaction of its own: only what a statement says of itself counts.
   let running = false
-  // SQLite is asked only where the words are there at all: most scripts have none, and each question takes time.
-  const ask = attach !== constants.SQLITE_OK || TRANSACTION_WORD.test(sql.text)
-  const authorize = (action: number) => {
-    if (action === constants.SQLITE_ATTACH) return attach
-    if (running || action !== constants.SQLITE_TRANSACTION) return constants.SQLITE_OK
+  // SQLite is asked only where it matters: most scripts have none of the words, and each question takes time.
+  const ask = watch || !attach || TRANSACTION_WORD.test(sql.text)
+  const authorize = (code: number, first: string | null, second: string | null, schema: string | null) => {
+    if (code === constants.SQLITE_ATTACH && !attach) return constants.SQLITE_DENY
+    if (running) return constants.SQLITE_OK
+    actions.push({ code, first, second, schema })
+    if (code !== constants.SQLITE_TRANSACTION) return constants.SQLITE_OK
     endsTransaction = true
     return constants.SQLITE_DENY
   }
   if (ask) database.setAuthorizer(authorize)
   try {
-    const onSpot = (start: number, end: number) => {
+    const onPart = (start: number, end: number) => {
       spot = { start, end }
+      actions = []
       endsTransaction = false
     }
-    for (const statement of cut(database, sql.text, onSpot)) {
+    for (const { statement, end } of cut(database, sql.text, from, onPart)) {
+      spot = { start: spot.start, end }
       running = true
-      run(statement)
+      visit({ spot, actions, run: () => drain(statement) })
       running = false
     }
   } catch (error) {
@@ -101,23 +117,25 @@ function attempt(work: () => void): string | undefined {
  * The statements of a text, one after the other. SQLite's own parser finds where each ends: `prepare` compiles the
  * first statement of a text and `sourceSQL` is its part of it (https://sqlite.org/c3ref/prepare.html, pzTail).
  * Each must have been run before the next is asked for.
+ *
+ * @param onPart told what is handed to the parser next
  */
 function* cut(
   database: DatabaseSync,
   text: string,
-  onSpot: (start: number, end: number) => void,
-): Generator<StatementSync> {
+  from: number,
+  onPart: (start: number, end: number) => void,
+): Generator<{ statement: StatementSync; end: number }> {
   let window = WINDOW
-  for (let start = skipBlank(text); start < text.length; start = skipBlank(text, start)) {
+  for (let start = skipBlank(text, from); start < text.length; start = skipBlank(text, start)) {
     for (;;) {
       const part = text.slice(start, start + window)
       const whole = start + window >= text.length
-      onSpot(start, start + part.length)
+      onPart(start, start + part.length)
       const statement = prepare(database, part, whole)
       const source = statement?.sourceSQL ?? ''
       if (statement !== undefined && (whole || source.endsWith(';'))) {
-        onSpot(start, start + source.length)
-        yield statement
+        yield { statement, end: start + source.length }
         start += source.length
         window = Math.max(WINDOW, 2 * source.length)
         break

@@ -1,0 +1,95 @@
+import { MigrateError } from '../core/errors.ts'
+import type { Direction } from '../core/migrations.ts'
+import { checksumOf, type Script } from '../core/script.ts'
+import type { Spot, Sql } from '../core/sql-error.ts'
+import { count, place } from '../core/text.ts'
+import type { Progress } from '../database/database.ts'
+import type { Interrupted } from '../database/state.ts'
+
+/** What a person says of an interrupted script: its statement in doubt has run, is to run again, or all of it is. */
+export type Decision = 'done' | 'again' | 'restart'
+
+export const DECISIONS: readonly Decision[] = ['done', 'again', 'restart']
+
+interface Step {
+  readonly id: string
+  readonly script: Script
+}
+
+/**
+ * What a run has to go on with, if anything was interrupted.
+ *
+ * @throws INTERRUPTED where this run would leave it half done
+ */
+export function resumable(
+  interrupted: Interrupted | undefined,
+  direction: Direction,
+  steps: readonly Step[],
+  decision: Decision | undefined,
+): Interrupted | undefined {
+  if (interrupted === undefined || decision === 'restart') return undefined
+  const { id, done } = interrupted
+  const where = `the ${interrupted.direction} script of ${id} was interrupted after ${count(done, 'statement')}`
+  const step = steps.find((one) => one.id === id)
+  if (interrupted.direction !== direction || step === undefined) {
+    const command = interrupted.direction
+    throw new MigrateError('INTERRUPTED', where, {
+      hint: `go on with "${command} --to ${id}"; or undo by hand what it did and say so with "${direction} --interrupted restart"`,
+    })
+  }
+  const { file, text, transaction } = step.script
+  if (!transaction && checksumOf(text.slice(0, interrupted.length)) === interrupted.checksum)
+    return interrupted
+  throw new MigrateError('INTERRUPTED', `${where}, and what has run of it is not what the file says now`, {
+    file,
+    hint: `restore that part of the file; or undo by hand what it did and run "${direction} --interrupted restart"`,
+  })
+}
+
+/**
+ * Goes through a script outside a transaction and writes down how far it came.
+ *
+ * @param write gives the SQL that keeps what it is given
+ */
+export function progressOf(
+  direction: Direction,
+  { id, script }: Step,
+  interrupted: Interrupted | undefined,
+  decision: Decision | undefined,
+  write: (value: Interrupted) => Sql,
+): Progress {
+  const { text, file } = script
+  // Each note has the checksum of all before it: it goes on from the last one's.
+  const hash = process.getBuiltinModule('node:crypto').createHash('sha256')
+  hash.update(text.slice(0, interrupted?.length ?? 0))
+  const checksum = () => `sha256:${hash.copy().digest('hex')}`
+  const start = { id, direction, done: 0, started: false, length: 0, session: [] }
+  let now: Interrupted = interrupted ?? { ...start, checksum: checksum() }
+  const doubtful = decision === 'done' || decision === 'again' ? decision : 'unknown'
+  return {
+    from: now.length,
+    session: now.session,
+    doubt: now.started ? doubtful : 'none',
+    note: (spot: Spot, state) => {
+      if (state === 'started') return write({ ...now, started: true })
+      hash.update(text.slice(now.length, spot.end))
+      const session =
+        state === 'session' ? [...now.session, { start: spot.start, end: spot.end }] : now.session
+      now = { ...now, done: now.done + 1, started: false, length: spot.end, checksum: checksum(), session }
+      return write(now)
+    },
+    unknown: (spot: Spot) =>
+      new MigrateError(
+        'INTERRUPTED',
+        `${id} was interrupted in statement ${now.done + 1}, and it cannot be known whether that has run`,
+        {
+          ...place(file, text, firstOf(text, spot), firstOf(text, spot)),
+          hint: `look at the database; if it has run: "${direction} --interrupted done"; if not: "${direction} --interrupted again"`,
+        },
+      ),
+  }
+}
+
+function firstOf(text: string, { start }: Spot): number {
+  return start + (/\S/.exec(text.slice(start))?.index ?? 0)
+}

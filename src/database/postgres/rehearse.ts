@@ -1,0 +1,148 @@
+import type { ClientBase } from 'pg'
+import type { Script } from '../../core/script.ts'
+import { type Loss, STASH } from '../stash.ts'
+import { mentions } from './dependents.ts'
+import { shapeOf } from './introspect.ts'
+import type { Query } from './lock.ts'
+import { dropped, isTable } from './park.ts'
+import { cut, pieces, send } from './script.ts'
+
+/** A table of the catalog. Numbers stay when names change. */
+interface Table {
+  readonly oid: number
+  readonly schema: string
+  readonly name: string
+  /** Columns by their numbers. */
+  readonly columns: Readonly<Record<string, string>>
+}
+
+/** What is gone of a table: all of it, or columns. */
+interface Gone {
+  readonly table: Table
+  readonly columns: readonly string[] | undefined
+}
+
+/**
+ * Runs scripts, one after the other, in a transaction that is rolled back, and asks the catalog what each took away:
+ * PostgreSQL can roll back every change of a schema, and no reader of SQL sees into functions.
+ *
+ * @returns what each takes away; nothing from the first that fails
+ */
+export async function losses(
+  client: ClientBase,
+  query: Query,
+  scripts: readonly Script[],
+  name: string,
+): Promise<Loss[][]> {
+  const found: Loss[][] = []
+  await query('BEGIN')
+  try {
+    for (const script of scripts) {
+      const before = await tables(query)
+      await query('SAVEPOINT rehearsal')
+      // What fails here will fail in the same place when it is run, and take nothing away.
+      if (!(await succeeds(() => run(client, script, name)))) break
+      const gone = compare(before, await tables(query))
+      if (gone.length === 0) {
+        found.push([])
+        continue
+      }
+      await query('ROLLBACK TO SAVEPOINT rehearsal')
+      found.push(await describe(query, gone, script))
+      await run(client, script, name)
+    }
+  } finally {
+    await query('ROLLBACK')
+  }
+  return scripts.map((_, i) => found[i] ?? [])
+}
+
+async function succeeds(work: () => Promise<void>): Promise<boolean> {
+  try {
+    await work()
+    return true
+  } catch {
+    return false
+  }
+}
+
+/** Runs a script inside the transaction; of one that runs outside, what can be. */
+async function run(client: ClientBase, script: Script, name: string): Promise<void> {
+  if (script.transaction) {
+    for await (const piece of pieces(script)) await send(client, [piece], name)
+    return
+  }
+  for (const { start, end } of await cut(script)) {
+    await client.query('SAVEPOINT statement')
+    const part = { text: script.text.slice(start, end), of: { sql: script, start } }
+    // What cannot run in a transaction takes no table and no column away.
+    if (!(await succeeds(() => send(client, [part], name))))
+      await client.query('ROLLBACK TO SAVEPOINT statement')
+  }
+}
+
+async function tables(query: Query): Promise<Table[]> {
+  const rows = await query(`
+    SELECT c.oid::int8 AS oid, nspname AS schema, relname AS name,
+      (SELECT coalesce(json_object_agg(attnum, attname), '{}') FROM pg_attribute WHERE attrelid = c.oid AND attnum > 0 AND NOT attisdropped) AS columns
+    FROM pg_class AS c JOIN pg_namespace ON pg_namespace.oid = relnamespace
+    WHERE relkind = 'r' AND relpersistence <> 't' AND nspname <> 'information_schema' AND nspname !~ '^pg_'
+      AND NOT starts_with(relname, '${STASH}')`)
+  return rows as unknown as Table[]
+}
+
+function compare(before: readonly Table[], after: readonly Table[]): Gone[] {
+  const byOid = new Map(after.map((table) => [table.oid, table]))
+  const byName = new Map(after.map((table) => [`${table.schema}.${table.name}`, table]))
+  return before.flatMap((table): Gone[] => {
+    const same = byOid.get(table.oid)
+    const again = byName.get(`${table.schema}.${table.name}`)
+    if (same === undefined && again === undefined) return [{ table, columns: undefined }]
+    const left = same === undefined ? Object.values(again?.columns ?? {}) : []
+    const columns = Object.entries(table.columns)
+      .filter(([number, column]) => (same === undefined ? !left.includes(column) : !(number in same.columns)))
+      .map(([, column]) => column)
+    return columns.length === 0 ? [] : [{ table, columns }]
+  })
+}
+
+/** Kinds of statements that write no rows. */
+const SCHEMA_ONLY = /^(Alter|Create|Drop|Index|Rename|Comment|Grant|View)/
+
+async function describe(query: Query, gone: readonly Gone[], script: Script): Promise<Loss[]> {
+  const trees = (await cut(script)).map(({ tree }) => tree)
+  const writing = trees.filter((tree) => !SCHEMA_ONLY.test(Object.keys(tree)[0] ?? ''))
+  const read = new Set(writing.flatMap((tree) => [...mentions(tree)]))
+  const described: Loss[] = []
+  for (const { table, columns } of gone) {
+    const shape = await shapeOf(query, String(table.oid))
+    if (shape === undefined) continue
+    described.push({
+      schema: table.schema,
+      table: table.name,
+      columns,
+      carried: columns?.filter((column) => read.has(column)) ?? [],
+      shape,
+      parkable:
+        columns === undefined &&
+        writing.length === 0 &&
+        trees.some((tree) => dropped(tree).some((one) => isTable(one, table.schema, table.name))) &&
+        shape.columns.every(({ portable, generated }) => portable && !generated) &&
+        (await standsAlone(query, table.oid)),
+    })
+  }
+  return described
+}
+
+/** Whether nothing but its own columns, keys, indexes and triggers belongs to the table. */
+async function standsAlone(query: Query, oid: number): Promise<boolean> {
+  const [row] = await query(`
+    SELECT relispartition OR relhasrules OR relrowsecurity
+      OR EXISTS (SELECT FROM pg_inherits WHERE inhparent = ${oid} OR inhrelid = ${oid})
+      OR EXISTS (SELECT FROM pg_policy WHERE polrelid = ${oid})
+      OR EXISTS (SELECT FROM pg_statistic_ext WHERE stxrelid = ${oid})
+      OR EXISTS (SELECT FROM pg_publication_rel WHERE prrelid = ${oid})
+      OR reloftype <> 0 AS tied
+    FROM pg_class WHERE oid = ${oid}`)
+  return row?.tied === false
+}

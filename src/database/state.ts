@@ -1,0 +1,79 @@
+import { hostname } from 'node:os'
+import { basename } from 'node:path'
+import type { Direction } from '../core/migrations.ts'
+import type { Spot, Sql } from '../core/sql-error.ts'
+import type { Database } from './database.ts'
+
+/** The table beside the history: what is going on, what was interrupted, what is kept. A row each, as JSON. */
+export const STATE = 'schema_migrations_state'
+
+export const STATE_TABLE = '(name TEXT PRIMARY KEY NOT NULL, value TEXT NOT NULL)'
+
+/** Who holds the lock. */
+export interface Holder {
+  readonly host: string
+  readonly pid: number
+  readonly program: string
+  /** ISO 8601, UTC. */
+  readonly since: string
+  /** The migration that it is at. */
+  readonly migration: string
+}
+
+/** A script that runs outside a transaction and has not come to its end. */
+export interface Interrupted {
+  readonly id: string
+  readonly direction: Direction
+  /** Statements that have finished. */
+  readonly done: number
+  /** The next one was started, and how it ended is not known. */
+  readonly started: boolean
+  /** Characters of the script up to the end of the last of them, and their checksum. */
+  readonly length: number
+  readonly checksum: string
+  /** Which of them set something for the session only. */
+  readonly session: readonly Spot[]
+}
+
+const PROGRAM = basename(process.argv[1] ?? process.execPath).replace(/^bin\.[cm]?[jt]s$/, 'nexflow-migrate')
+const SINCE = new Date().toISOString()
+
+/** This process, at a migration. */
+export function holderAt(migration: string): Holder {
+  return { host: hostname(), pid: process.pid, program: PROGRAM, since: SINCE, migration }
+}
+
+/** The rows whose names begin so, by the rest of their names. */
+export async function readState<T>(database: Database, prefix: string): Promise<Map<string, T>> {
+  const table = await database.qualify(STATE)
+  const like = `${prefix.replaceAll('_', '\\_')}%`
+  const rows = await database
+    .query(
+      `SELECT name, value FROM ${table} WHERE name LIKE ${database.quote(like)} ESCAPE '\\' ORDER BY name`,
+    )
+    .catch(async (error: unknown) => {
+      // Before the first change there is no table.
+      if ((await database.columns(STATE)).size > 0) throw error
+      return []
+    })
+  // Nobody else writes them.
+  return new Map(
+    rows.map(({ name, value }) => [String(name).slice(prefix.length), JSON.parse(String(value)) as T]),
+  )
+}
+
+/** Gives a function for the SQL that writes a row, or takes it away. */
+export async function stateWriter(
+  database: Database,
+): Promise<(name: string, value: object | undefined) => Sql> {
+  const table = await database.qualify(STATE)
+  return (name, value) => {
+    const key = database.quote(name)
+    const text =
+      value === undefined
+        ? `DELETE FROM ${table} WHERE name = ${key}`
+        : `INSERT INTO ${table} (name, value) VALUES (${key}, ${database.quote(JSON.stringify(value))})
+           ON CONFLICT (name) DO UPDATE SET value = excluded.value`
+    return { file: STATE, text, own: true }
+  }
+}
