@@ -1,3 +1,4 @@
+import { checkBackupPlace } from '../core/backup.ts'
 import { MigrateError } from '../core/errors.ts'
 import { type Dialect, type Direction, type Migration, readMigrations } from '../core/migrations.ts'
 import type { Applied } from '../core/plan.ts'
@@ -8,6 +9,7 @@ import { type Database, withDatabase } from '../database/database.ts'
 import { eraseSql, prepareHistory, readHistory, recordSql, TABLE } from '../database/history.ts'
 import { type LockOptions, throwIfAborted } from '../database/lock.ts'
 import { dialectOf } from '../database/target.ts'
+import { afterBackup } from './backup.ts'
 import { type ChangeOptions, DEFAULT_DATABASE, NEXFLOW_MIGRATIONS } from './options.ts'
 
 /** A migration that a dry run would apply or roll back. */
@@ -30,6 +32,8 @@ export interface ChangeResult {
   readonly database: string
   /** What a dry run would have done. */
   readonly planned: readonly PlannedStep[]
+  /** The backup that was taken before the first step. */
+  readonly backup?: string
 }
 
 /** One migration in one direction. */
@@ -75,12 +79,16 @@ export async function change(
   }
   return withDatabase(target, { create: true }, async (database) => {
     const key = await database.qualify(TABLE)
-    return database.lock(key, lockOptions(options), async () => {
-      await prepareHistory(database)
-      const now = await planNow(database)
-      await apply(database, direction, now, options)
-      return { result, done: now.map(({ id, script }) => ({ id, file: script.file })) }
-    })
+    const needed = async () => (await planNow(database)).length > 0
+    return database.lock(key, lockOptions(options), () =>
+      afterBackup(database, options, needed, async (backup) => {
+        await prepareHistory(database)
+        const now = await planNow(database)
+        await apply(database, direction, now, options)
+        const done = now.map(({ id, script }) => ({ id, file: script.file }))
+        return { result: { ...result, ...backup }, done }
+      }),
+    )
   })
 }
 
@@ -144,7 +152,8 @@ function checkOptions(options: ChangeOptions & { readonly all?: boolean }): void
       hint: 'give one of them',
     })
   }
-  const { steps, lockTimeout, transaction } = options
+  const { steps, lockTimeout, transaction, backup = {} } = options
+  checkBackupPlace(backup)
   if (steps !== undefined && !(Number.isSafeInteger(steps) && steps > 0)) {
     throw new MigrateError('USAGE', 'steps must be a whole number from 1', { hint: 'such as --steps 1' })
   }
@@ -159,7 +168,10 @@ function checkOptions(options: ChangeOptions & { readonly all?: boolean }): void
 }
 
 /** How a command waits for the lock. */
-function lockOptions({ lockTimeout = 60_000, signal, logger, onProgress }: ChangeOptions): LockOptions {
+export function lockOptions(
+  options: Pick<ChangeOptions, 'lockTimeout' | 'signal' | 'logger' | 'onProgress'>,
+): LockOptions {
+  const { lockTimeout = 60_000, signal, logger, onProgress } = options
   return {
     timeout: lockTimeout,
     signal,

@@ -1,3 +1,4 @@
+import type { BackupPlace } from '../core/backup.ts'
 import type { MigrationSource } from '../core/migrations.ts'
 import type { Target as DatabaseTarget } from '../database/target.ts'
 
@@ -17,6 +18,14 @@ export type ProgressEvent =
       /** Its place in this run, from 1. */
       readonly index: number
       readonly total: number
+    }
+  | {
+      readonly type: 'bytes'
+      readonly what: 'backup' | 'verify' | 'restore'
+      /** Bytes. */
+      readonly done: number
+      /** Bytes, where it is known how many there will be. */
+      readonly total?: number
     }
 
 export interface Logger {
@@ -55,4 +64,6 @@ export interface ChangeOptions extends Options {
   readonly transaction?: 'each' | 'all'
   /** Milliseconds to wait for another process that migrates. Default: 60,000. */
   readonly lockTimeout?: number
+  /** Take a backup before the first step, to this place. With nothing to do there is none. */
+  readonly backup?: BackupPlace
 }

@@ -11,7 +11,7 @@ export interface LockOptions {
 }
 
 /** Milliseconds between two tries. */
-const POLL = 50
+export const POLL = 50
 
 /**
  * Tries until it has the lock.
@@ -44,6 +44,16 @@ export function throwIfAborted(signal: AbortSignal | undefined): void {
   if (signal?.aborted) {
     throw new MigrateError('ABORTED', 'stopped on request, between two migrations', {
       hint: 'the next "up" goes on from here',
+      cause: signal.reason,
+    })
+  }
+}
+
+/** @throws ABORTED */
+export function throwIfStopped(signal: AbortSignal | undefined): void {
+  if (signal?.aborted) {
+    throw new MigrateError('ABORTED', 'stopped on request: nothing was changed', {
+      hint: 'run the same command again',
       cause: signal.reason,
     })
   }

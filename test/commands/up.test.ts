@@ -509,7 +509,7 @@ for (const kind of KINDS) {
             logger: { info: (message) => told.push(message), warn: assert.fail },
             onProgress: (event) => {
               told.push(
-                `${event.type} ${event.type === 'waiting' ? '' : `${event.id} ${event.index}/${event.total}`}`,
+                `${event.type} ${!('id' in event) ? '' : `${event.id} ${event.index}/${event.total}`}`,
               )
               if (event.type === 'finished') stop.abort()
             },

@@ -3,7 +3,7 @@ import { MigrateError } from '../../core/errors.ts'
 import { outsideTransaction } from '../../core/sql-error.ts'
 import type { Database, Row } from '../database.ts'
 import { isPool } from '../target.ts'
-import { connect, connectPool, nameOf } from './connect.ts'
+import { connect, connectPool, libpqEnv, nameOf } from './connect.ts'
 import { dependents } from './dependents.ts'
 import { fromPostgres } from './errors.ts'
 import { WATCH_CLIENT, withAdvisoryLock } from './lock.ts'
@@ -17,7 +17,7 @@ const RESET = { text: `RESET ROLE;RESET ALL;${WATCH_CLIENT}` }
 const SETS = /\bset(_config)?\b/i
 
 /** The seam over a client, or over one connection of a pool. */
-export async function wrap(native: Pool | ClientBase): Promise<Database> {
+export async function wrap(native: Pool | ClientBase, url?: string): Promise<Database> {
   const name = nameOf((isPool(native) ? native.options : native) as ClientConfig)
   const client = isPool(native) ? await native.connect() : native
 
@@ -42,6 +42,8 @@ export async function wrap(native: Pool | ClientBase): Promise<Database> {
     }
     return schema
   }
+
+  const source = () => ({ name, query, env: libpqEnv(client, url) })
 
   return {
     dialect: 'postgres',
@@ -105,6 +107,26 @@ export async function wrap(native: Pool | ClientBase): Promise<Database> {
 
     lock: (key, options, work) =>
       withAdvisoryLock(query, `hashtextextended(${pg.escapeLiteral(key)}, 0)`, options, work),
+
+    isEmpty: async () => {
+      const { isEmpty } = await import('./backup.ts')
+      return isEmpty(query)
+    },
+
+    backup: async (to, options) => {
+      const { backup } = await import('./backup.ts')
+      return backup(source(), to, options)
+    },
+
+    verifyBackup: async (from, options) => {
+      const { verifyBackup } = await import('./backup.ts')
+      return verifyBackup(from, options)
+    },
+
+    restore: async (from, options) => {
+      const { restore } = await import('./backup.ts')
+      return restore(source(), from, options)
+    },
 
     close: async () => {
       // Not back into the pool: whatever a script has set goes with the connection.
