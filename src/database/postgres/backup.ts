@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { createReadStream, existsSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
 import { text } from 'node:stream/consumers'
-import { crc32, createGunzip } from 'node:zlib'
+import { crc32, createGunzip, gunzipSync } from 'node:zlib'
 import pg from 'pg'
 import { MigrateError } from '../../core/errors.ts'
 import { list } from '../../core/text.ts'
@@ -250,7 +250,8 @@ async function readFiles(path: string, { signal, onBytes }: CopyOptions): Promis
 }
 
 function textOf(path: string): string {
-  return readFileSync(path, 'utf8')
+  const bytes = readFileSync(path)
+  return (path.endsWith('.gz') ? gunzipSync(bytes) : bytes).toString()
 }
 
 /**
