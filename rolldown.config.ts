@@ -4,7 +4,8 @@ const common: RolldownOptions = { platform: 'node' }
 
 /**
  * Both outputs lie as deep as the folders of src/, so that the way to migrations/ is the same. What `pg` belongs to
- * is a file of its own; all else is one, since each file more is a millisecond at every start.
+ * is a file of its own, and so are the backups of each database, which load much of Node; all else is one, since each
+ * file more is a millisecond at every start.
  */
 export default defineConfig([
   { ...common, input: 'src/index.ts', external: /^[a-z@]/, output: { dir: 'dist/esm', cleanDir: true } },
@@ -23,8 +24,12 @@ export default defineConfig([
       chunkFileNames: '[name].cjs',
       codeSplitting: {
         groups: [
-          { name: 'main', priority: 1, test: /rolldown.runtime|src\/(?!cli\/(bin|help)|database\/postgres)/ },
-          { name: 'postgres', test: /node_modules|src\/database\/postgres/ },
+          {
+            name: 'main',
+            priority: 1,
+            test: /rolldown.runtime|src\/(?!cli\/(bin|help)|database\/(postgres|sqlite\/backup))/,
+          },
+          { name: 'postgres', test: /node_modules|src\/database\/postgres\/(?!backup)/ },
         ],
       },
     },

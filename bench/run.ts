@@ -3,6 +3,7 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { cpus, release, totalmem, type } from 'node:os'
 import { join } from 'node:path'
 import { type Server, withServer } from '../test/servers.ts'
+import { backup } from './backup.ts'
 import { query, withData } from './files.ts'
 import { markdown, type Table } from './measure.ts'
 import { memory } from './memory.ts'
@@ -16,6 +17,7 @@ const SECTIONS: readonly { title: string; measure(server: Server): Promise<Table
   { title: 'SQLite', measure: sqlite },
   { title: 'PostgreSQL', measure: postgres },
   { title: 'Memory', measure: memory },
+  { title: 'Backup', measure: backup },
 ]
 
 const HEAD = `# Benchmark

@@ -1,3 +1,4 @@
+export { type BackupOptions, type BackupResult, backup } from './commands/backup.ts'
 export type { DoneStep, PlannedStep } from './commands/change.ts'
 export { type DownOptions, type DownResult, down } from './commands/down.ts'
 export { type NewOptions, type NewResult, newMigration } from './commands/new.ts'
@@ -9,9 +10,11 @@ export {
   type Options,
   type ProgressEvent,
 } from './commands/options.ts'
+export { type RestoreOptions, type RestoreResult, restore } from './commands/restore.ts'
 export { type StatusResult, status } from './commands/status.ts'
 export { type UpOptions, type UpResult, up } from './commands/up.ts'
-export { loadSettings, type Settings, type SettingsOptions } from './core/config.ts'
+export type { BackupPlace } from './core/backup.ts'
+export { type BackupSettings, loadSettings, type Settings, type SettingsOptions } from './core/config.ts'
 export { CODES, type Code, MigrateError } from './core/errors.ts'
 export type { Dialect, MigrationFile, MigrationSource } from './core/migrations.ts'
 export type { Entry, State } from './core/plan.ts'

@@ -1,6 +1,7 @@
 // Starts the databases and runs the tests: `node test/run.ts [FILE …] [-- options of node --test]`
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { missingPrograms } from './programs.ts'
 import { type Major, type Server, withServer } from './servers.ts'
 
 const words = process.argv.slice(2)
@@ -29,8 +30,13 @@ async function test(servers: readonly Server[]): Promise<number> {
   return code ?? 1
 }
 
+const missing = missingPrograms()
+if (missing.length > 0 && process.env.TEST_PROGRAMS === 'required') {
+  throw new Error(`these programs must be here:\n${missing.join('\n')}`)
+}
 const given = process.env.TEST_POSTGRES_URL
 process.exitCode =
   given === undefined
     ? await withServers([15, 18], test)
     : await test([{ label: 'postgres of TEST_POSTGRES_URL', url: given.replace(/(?<=[^/])\/[^/]*$/, '') }])
+for (const line of missing) console.log(line)

@@ -1,14 +1,19 @@
 import {
+  type BackupPlace,
+  backup,
   down,
   loadSettings,
   MigrateError,
   newMigration,
   type Options,
   type ProgressEvent,
+  restore,
+  type Settings,
   status,
   up,
 } from '../index.ts'
-import { downText, newText, statusText, upText } from './output.ts'
+import { ask } from './ask.ts'
+import { backupText, downText, newText, restoreText, statusText, upText } from './output.ts'
 
 /** An option of the command line: what stands behind it, if anything, and what it does. */
 export interface Option {
@@ -20,7 +25,7 @@ export interface Option {
 export const COMMON = {
   database: { value: 'URL', does: 'sqlite:./data/app.db, a path, or postgres://… (also DATABASE_URL)' },
   dir: { value: 'DIR', does: 'the folder of the migrations' },
-  config: { value: 'FILE', does: 'config.yml or config.json with a section "database"' },
+  config: { value: 'FILE', does: 'config.yml or config.json with sections "database" and "backup"' },
   json: { does: 'print one JSON document' },
   quiet: { does: 'print nothing but errors' },
   verbose: { does: 'print with an error where in the program it comes from' },
@@ -49,6 +54,7 @@ const INTERRUPTED = {
   value: 'done|again|restart',
   does: 'of an interrupted script: its statement in doubt has run, is to run again, or all of it is',
 }
+const BACKUP = { does: 'take a backup before the first migration' }
 
 /** The values of the options, as the command line gives them. */
 export type Values = Readonly<Record<string, string | boolean | undefined>>
@@ -76,6 +82,7 @@ export const COMMANDS: Readonly<Record<string, Command>> = {
       to: TO,
       steps: STEPS,
       'dry-run': DRY_RUN,
+      backup: BACKUP,
       transaction: TRANSACTION,
       'allow-out-of-order': { does: 'apply migrations that come before one that is applied' },
       strict: STRICT,
@@ -84,7 +91,7 @@ export const COMMANDS: Readonly<Record<string, Command>> = {
     },
     run: async (words, values, onProgress) => {
       const result = await up({
-        ...(await common(values)),
+        ...(await common(values, 'up')),
         ...change(words, values),
         onProgress,
         allowOutOfOrder: values['allow-out-of-order'] === true,
@@ -100,6 +107,7 @@ export const COMMANDS: Readonly<Record<string, Command>> = {
       steps: STEPS,
       all: { does: 'every applied migration' },
       'dry-run': DRY_RUN,
+      backup: BACKUP,
       transaction: TRANSACTION,
       strict: STRICT,
       interrupted: INTERRUPTED,
@@ -107,7 +115,12 @@ export const COMMANDS: Readonly<Record<string, Command>> = {
     },
     run: async (words, values, onProgress) => {
       const all = values.all === true ? { all: true } : {}
-      const result = await down({ ...(await common(values)), ...change(words, values), ...all, onProgress })
+      const result = await down({
+        ...(await common(values, 'down')),
+        ...change(words, values),
+        ...all,
+        onProgress,
+      })
       return { result, text: downText(result) }
     },
   },
@@ -145,6 +158,70 @@ export const COMMANDS: Readonly<Record<string, Command>> = {
       return { result, text: newText(result) + hint }
     },
   },
+  backup: {
+    usage: 'backup [FILE]',
+    does: 'write a verified copy of the database, while it is in use',
+    options: { compress: { does: 'smaller and slower (PostgreSQL)' } },
+    run: async (words, values, onProgress) => {
+      atMost(1, words)
+      const [file] = words
+      const { database } = await common(values)
+      const { backup: place } = await settings(values)
+      const result = await backup({
+        ...(database !== undefined && { database }),
+        ...placeOf(place),
+        ...(file !== undefined && { file }),
+        compress: values.compress === true,
+        logger: WARN,
+        onProgress,
+      })
+      return { result, text: backupText(result) }
+    },
+  },
+  restore: {
+    usage: 'restore FILE',
+    does: 'put a backup into a new or empty database',
+    options: {
+      replace: { does: 'in the place of what the database holds, after a backup of that' },
+      'lock-timeout': LOCK_TIMEOUT,
+    },
+    run: async (words, values, onProgress) => {
+      const [file] = words
+      if (file === undefined) throw usage('restore needs a FILE', 'name what "backup" has written')
+      atMost(1, words)
+      const { database } = await common(values)
+      const { backup: place } = await settings(values)
+      if (values.replace === true) {
+        await ask(
+          `restore --replace puts ${file} in the place of all that the database holds`,
+          values.yes === true,
+        )
+      }
+      const result = await restore({
+        file,
+        ...(database !== undefined && { database }),
+        ...lockTimeout(values),
+        replace: values.replace === true,
+        backup: placeOf(place),
+        logger: WARN,
+        onProgress,
+      })
+      return { result, text: restoreText(result) }
+    },
+  },
+}
+
+/** Sentences that people must see. */
+const WARN = { info: () => {}, warn: (message: string) => void process.stderr.write(`warning: ${message}\n`) }
+
+/** Where the config file puts backups. */
+function placeOf({ dir, keep }: Settings['backup'] = {}): BackupPlace {
+  return { ...(dir !== undefined && { dir }), ...(keep !== undefined && { keep }) }
+}
+
+function lockTimeout(values: Values) {
+  const seconds = values['lock-timeout']
+  return seconds === undefined ? {} : { lockTimeout: 1000 * Number(seconds) }
 }
 
 function settings(values: Values) {
@@ -152,9 +229,16 @@ function settings(values: Values) {
   return loadSettings(Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined)))
 }
 
-/** Where the database and the migrations are. */
-async function common(values: Values): Promise<Options> {
-  const { database, dir } = await settings(values)
+/**
+ * Where the database and the migrations are, and whether a backup is taken before the change.
+ */
+async function common(
+  values: Values,
+  direction?: 'up' | 'down',
+): Promise<Options & { backup?: BackupPlace }> {
+  const { database, dir, backup: place } = await settings(values)
+  const { before = 'never' } = place ?? {}
+  const wanted = direction !== undefined && (values.backup === true || [direction, 'always'].includes(before))
   if (database?.startsWith('postgres')) {
     // Compiling PostgreSQL's grammar a second time, for speed, would take half a gigabyte and win nothing. The flags
     // are the process's, so a program that uses the library sets them for itself, or not.
@@ -162,7 +246,11 @@ async function common(values: Values): Promise<Options> {
     setFlagsFromString('--no-wasm-dynamic-tiering')
     setFlagsFromString('--no-wasm-tier-up')
   }
-  return { ...(database !== undefined && { database }), ...(dir !== undefined && { migrations: dir }) }
+  return {
+    ...(database !== undefined && { database }),
+    ...(dir !== undefined && { migrations: dir }),
+    ...(wanted && { backup: placeOf(place) }),
+  }
 }
 
 /** The options of `up` and `down`. */
@@ -173,11 +261,11 @@ function change(words: readonly string[], values: Values) {
     ...(id !== undefined && { id }),
     ...(typeof values.to === 'string' && { to: values.to }),
     ...(values.steps !== undefined && { steps: Number(values.steps) }),
-    ...(values['lock-timeout'] !== undefined && { lockTimeout: 1000 * Number(values['lock-timeout']) }),
     ...(values.interrupted !== undefined && {
       interrupted: values.interrupted as 'done' | 'again' | 'restart',
     }),
     ...(values.strict === true && { strict: true }),
+    ...lockTimeout(values),
     ...(values.transaction !== undefined && { transaction: values.transaction as 'each' | 'all' }),
     dryRun: values['dry-run'] === true,
   }

@@ -1,3 +1,4 @@
+import { checkBackupPlace } from '../core/backup.ts'
 import { MigrateError } from '../core/errors.ts'
 import { type Dialect, type Direction, type Migration, readMigrations } from '../core/migrations.ts'
 import type { Applied } from '../core/plan.ts'
@@ -17,6 +18,7 @@ import {
 } from '../database/stash.ts'
 import { type Holder, holderAt, type Interrupted, readState, stateWriter } from '../database/state.ts'
 import { dialectOf, type Target } from '../database/target.ts'
+import { afterBackup } from './backup.ts'
 import { DECISIONS, progressOf, resumable } from './interrupted.ts'
 import { type Kept, keep, keptText, lossesOf } from './keep.ts'
 import { type ChangeOptions, DEFAULT_DATABASE, NEXFLOW_MIGRATIONS } from './options.ts'
@@ -45,6 +47,8 @@ export interface ChangeResult {
   readonly planned: readonly PlannedStep[]
   /** What was found on the way and is worth a look. */
   readonly warnings: readonly string[]
+  /** The backup that was taken before the first step. */
+  readonly backup?: string
 }
 
 /** What a run has done. */
@@ -107,14 +111,16 @@ export async function change(
   }
   return withDatabase(target, { create: true }, async (database) => {
     const key = await database.qualify(TABLE)
-    return database.lock(key, lockOptions(options, database), async () => {
-      const [first] = steps
-      await prepareHistory(database, holderAt(first?.id ?? ''))
-      const now = await planNow(database)
-      const { warnings, ...applied } = await apply(database, direction, now, options)
-      const done = now.map(({ id, script }) => ({ id, file: script.file }))
-      return { result: { ...result, warnings }, done, ...applied }
-    })
+    const needed = async () => (await planNow(database)).length > 0
+    return database.lock(key, lockOptions(options, database), () =>
+      afterBackup(database, options, needed, async (backup) => {
+        await prepareHistory(database, holderAt(steps[0]?.id ?? ''))
+        const now = await planNow(database)
+        const { warnings, ...applied } = await apply(database, direction, now, options)
+        const done = now.map(({ id, script }) => ({ id, file: script.file }))
+        return { result: { ...result, warnings, ...backup }, done, ...applied }
+      }),
+    )
   })
 }
 
@@ -265,7 +271,8 @@ function checkOptions(options: ChangeOptions & { readonly all?: boolean }): void
       hint: 'give one of them',
     })
   }
-  const { steps, lockTimeout, transaction, interrupted } = options
+  const { steps, lockTimeout, transaction, interrupted, backup = {} } = options
+  checkBackupPlace(backup)
   if (steps !== undefined && !(Number.isSafeInteger(steps) && steps > 0)) {
     throw new MigrateError('USAGE', 'steps must be a whole number from 1', { hint: 'such as --steps 1' })
   }
@@ -288,8 +295,13 @@ function checkOptions(options: ChangeOptions & { readonly all?: boolean }): void
 const LOOK = 1000
 
 /** How a command waits for the lock, and tells who holds it. */
-function lockOptions(
-  { lockTimeout = 60_000, signal, logger, onProgress }: ChangeOptions,
+export function lockOptions(
+  {
+    lockTimeout = 60_000,
+    signal,
+    logger,
+    onProgress,
+  }: Pick<ChangeOptions, 'lockTimeout' | 'signal' | 'logger' | 'onProgress'>,
   database: Database,
 ): LockOptions {
   let told: string | undefined

@@ -13,7 +13,7 @@ export type OpenDatabase<D extends Dialect = Dialect> = Extract<Connected, { dia
 
 export interface OpenDatabaseOptions
   extends Pick<Options, 'migrations' | 'onProgress' | 'signal'>,
-    Pick<UpOptions, 'transaction' | 'lockTimeout' | 'allowOutOfOrder' | 'strict'> {
+    Pick<UpOptions, 'transaction' | 'lockTimeout' | 'allowOutOfOrder' | 'strict' | 'backup'> {
   readonly type?: Dialect
   /** A path, or a URL of the dialect that `type` names. Default: `./data/nexflow.db`. */
   readonly path?: string

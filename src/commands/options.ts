@@ -1,3 +1,4 @@
+import type { BackupPlace } from '../core/backup.ts'
 import type { MigrationSource } from '../core/migrations.ts'
 import type { Target as DatabaseTarget } from '../database/target.ts'
 import type { Decision } from './interrupted.ts'
@@ -19,6 +20,14 @@ export type ProgressEvent =
       /** Its place in this run, from 1. */
       readonly index: number
       readonly total: number
+    }
+  | {
+      readonly type: 'bytes'
+      readonly what: 'backup' | 'verify' | 'restore'
+      /** Bytes. */
+      readonly done: number
+      /** Bytes, where it is known how many there will be. */
+      readonly total?: number
     }
 
 export interface Logger {
@@ -66,4 +75,6 @@ export interface ChangeOptions extends Options {
   readonly discard?: boolean
   /** Milliseconds to wait for another process that migrates. Default: 60,000. */
   readonly lockTimeout?: number
+  /** Take a backup before the first step, to this place. With nothing to do there is none. */
+  readonly backup?: BackupPlace
 }

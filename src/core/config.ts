@@ -1,9 +1,18 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { dirname, isAbsolute, join, resolve } from 'node:path'
 import { parseEnv } from 'node:util'
+import { type BackupPlace, isKeep } from './backup.ts'
 import { MigrateError } from './errors.ts'
 import { DIALECTS } from './migrations.ts'
 import { shortest } from './text.ts'
+
+const BEFORE = ['up', 'down', 'always', 'never'] as const
+
+/** When backups are taken by themselves, where they go and how many stay. */
+export interface BackupSettings extends Pick<BackupPlace, 'dir' | 'keep'> {
+  /** `always`: before `up` and before `down`. Default: `never`. */
+  readonly before?: (typeof BEFORE)[number]
+}
 
 /** Where the database and the migrations are, as far as anybody has said. */
 export interface Settings {
@@ -11,10 +20,12 @@ export interface Settings {
   readonly database?: string
   /** The folder of the migrations. */
   readonly dir?: string
+  /** Only the config file says. */
+  readonly backup?: BackupSettings
 }
 
 /** What is said to `loadSettings`. */
-export interface SettingsOptions extends Settings {
+export interface SettingsOptions extends Omit<Settings, 'backup'> {
   /** A config file; without, the first of config.yml, config.yaml and config.json in `cwd`. */
   readonly config?: string
   /** Environment; `.env` in `cwd` adds what it lacks. Default: `process.env`, to which `.env` is added too. */
@@ -37,7 +48,12 @@ export async function loadSettings(options: SettingsOptions = {}): Promise<Setti
   const config = file === undefined ? {} : await readConfig(file, env)
   const database = options.database ?? (env.DATABASE_URL || config.database)
   const dir = options.dir ?? config.dir
-  return { ...(database !== undefined && { database }), ...(dir !== undefined && { dir }) }
+  const { backup } = config
+  return {
+    ...(database !== undefined && { database }),
+    ...(dir !== undefined && { dir }),
+    ...(backup !== undefined && { backup }),
+  }
 }
 
 /** What the environment has goes before what the file says. */
@@ -46,29 +62,46 @@ function loadEnvFile(file: string, env: NodeJS.ProcessEnv): void {
   for (const [name, value] of Object.entries(parseEnv(read(file)))) env[name] ??= value
 }
 
-/** Nexflow's own section: `database: { type, path, migrations_path }`. Paths are relative to the file's folder. */
+/** An error of the config file: what is wrong and what to do. */
+type Refuse = (message: string, hint: string) => MigrateError
+
+/** What the file's sections `database` and `backup` say. Paths are relative to the file's folder. */
 async function readConfig(file: string, env: NodeJS.ProcessEnv): Promise<Settings> {
-  const refuse = (message: string, hint: string) =>
+  const refuse: Refuse = (message, hint) =>
     new MigrateError('CONFIG', `${shortest(file)}: ${message}`, { file: shortest(file), hint })
   const document = await parse(file, refuse)
-  const section = isRecord(document) ? document.database : undefined
-  if (section === undefined || section === null) return {}
-  if (!isRecord(section))
-    throw refuse('"database" is no section', 'write database: { type: sqlite, path: FILE }')
+  return { ...readDatabase(document, file, env, refuse), ...readBackup(document, file, env, refuse) }
+}
 
-  const text = (key: string): string | undefined => {
-    const value = section[key]
+/** A section of the file, empty if it is not there. */
+function section(document: unknown, name: string, form: string, refuse: Refuse): Record<string, unknown> {
+  const found = isRecord(document) ? document[name] : undefined
+  if (found === undefined || found === null) return {}
+  if (!isRecord(found)) throw refuse(`"${name}" is no section`, `write ${name}: ${form}`)
+  return found
+}
+
+/** Reads the texts of a section, with `${NAME}` taken from the environment. */
+function textsOf(values: Record<string, unknown>, name: string, env: NodeJS.ProcessEnv, refuse: Refuse) {
+  return (key: string): string | undefined => {
+    const value = values[key]
     if (value === undefined || value === null) return undefined
-    if (typeof value !== 'string') throw refuse(`database.${key} is no text`, `write it in quotes`)
-    return value.replace(/\$\{(\w+)\}/g, (_, name: string) => {
-      const found = env[name]
+    if (typeof value !== 'string') throw refuse(`${name}.${key} is no text`, `write it in quotes`)
+    return value.replace(/\$\{(\w+)\}/g, (_, variable: string) => {
+      const found = env[variable]
       if (found !== undefined) return found
       throw refuse(
-        `the environment has no ${name}, which database.${key} names`,
-        `set ${name}, or add it to .env`,
+        `the environment has no ${variable}, which ${name}.${key} names`,
+        `set ${variable}, or add it to .env`,
       )
     })
   }
+}
+
+/** `database: { type, path, migrations_path }`: Nexflow's own section. */
+function readDatabase(document: unknown, file: string, env: NodeJS.ProcessEnv, refuse: Refuse): Settings {
+  const values = section(document, 'database', '{ type: sqlite, path: FILE }', refuse)
+  const text = textsOf(values, 'database', env, refuse)
   const type = text('type')
   const path = text('path')
   const dir = text('migrations_path')
@@ -90,10 +123,30 @@ async function readConfig(file: string, env: NodeJS.ProcessEnv): Promise<Setting
   }
 }
 
-async function parse(
-  file: string,
-  refuse: (message: string, hint: string) => MigrateError,
-): Promise<unknown> {
+/** `backup: { before, dir, keep }`. */
+function readBackup(document: unknown, file: string, env: NodeJS.ProcessEnv, refuse: Refuse): Settings {
+  const values = section(document, 'backup', '{ before: up, dir: DIR, keep: 10 }', refuse)
+  const text = textsOf(values, 'backup', env, refuse)
+  const said = text('before')
+  const before = BEFORE.find((one) => one === said)
+  if (said !== before) throw refuse(`backup.before is ${said}`, `write one of ${BEFORE.join(', ')}`)
+  const dir = text('dir')
+  const keep = values.keep ?? undefined
+  if (keep !== undefined && !isKeep(keep)) {
+    throw refuse(
+      `backup.keep is ${JSON.stringify(keep)}`,
+      'write a whole number from 1, or leave it out to keep all',
+    )
+  }
+  const backup = {
+    ...(before !== undefined && { before }),
+    ...(dir !== undefined && { dir: near(file, dir) }),
+    ...(keep !== undefined && { keep }),
+  }
+  return Object.keys(backup).length > 0 ? { backup } : {}
+}
+
+async function parse(file: string, refuse: Refuse): Promise<unknown> {
   const text = read(file)
   try {
     return file.endsWith('.json') ? JSON.parse(text) : (await import('yaml')).parse(text)

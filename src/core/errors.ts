@@ -43,6 +43,10 @@ export const CODES = {
   LOCK_LOST: 1,
   DATABASE: 1,
 
+  BACKUP: 1,
+  NOT_EMPTY: 1,
+  TOOL: 1,
+
   NODE_VERSION: 1,
   ABORTED: 130,
   INTERNAL: 1,
@@ -66,6 +70,8 @@ export interface Details extends Partial<Place> {
   readonly hint?: string | undefined
   /** Ids of the migrations that this run had finished before it failed; they stay. */
   readonly done?: readonly string[]
+  /** The backup that this run had taken before it failed. */
+  readonly backup?: string
   readonly cause?: unknown
 }
 

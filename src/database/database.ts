@@ -87,8 +87,51 @@ export interface Database {
    * @throws LOCK_TIMEOUT, LOCK_LOST, ABORTED
    */
   lock<T>(key: string, options: LockOptions, work: () => Promise<T>): Promise<T>
+  /** Whether nobody has made anything in it. */
+  isEmpty(): Promise<boolean>
+  /**
+   * Writes a copy of what it holds at one moment to `path`, where nothing is yet, and verifies it. Nobody is kept
+   * from writing meanwhile.
+   *
+   * @throws BACKUP, TOOL, ABORTED and the errors of the connection
+   */
+  backup(path: string, options: CopyOptions): Promise<BackupFacts>
+  /**
+   * Verifies a backup, as far as it can be without the database that it is of.
+   *
+   * @throws BACKUP, TOOL, ABORTED
+   */
+  verifyBackup(path: string, options: CopyOptions): Promise<BackupFacts>
+  /**
+   * Puts what a verified backup holds in the place of all that the database holds: all or nothing.
+   *
+   * @throws BACKUP, TOOL, NOT_EMPTY, ABORTED and the errors of the connection
+   */
+  restore(path: string, options: CopyOptions): Promise<void>
   /** Gives back what was taken of the handle; the handle itself stays open. */
   close(): Promise<void>
+}
+
+/** How much a backup holds. */
+export interface BackupFacts {
+  readonly bytes: number
+  readonly tables: number
+  readonly rows: number
+}
+
+/** How a database is copied. */
+export interface CopyOptions {
+  /** A table whose values of one column are compared too, if it is there. */
+  readonly compare: { readonly table: string; readonly column: string }
+  /** Smaller, where the dialect can. */
+  readonly compress: boolean
+  /** Milliseconds to wait for those who keep it from being written. */
+  readonly timeout: number
+  readonly signal: AbortSignal | undefined
+  /** Told how many bytes are done, of how many where that is known. */
+  readonly onBytes: (what: 'backup' | 'verify' | 'restore', done: number, total?: number) => void
+  /** Told what the application will feel. */
+  readonly onWarning: (message: string) => void
 }
 
 /** How a database is connected to. */

@@ -11,7 +11,7 @@ export interface LockOptions {
 }
 
 /** Milliseconds between two tries. */
-const POLL = 50
+export const POLL = 50
 
 /**
  * Tries until it has the lock.
@@ -55,4 +55,14 @@ export function lockLost(name: string): MigrateError {
   return new MigrateError('LOCK_LOST', `${name}: the lock was lost, and with it the right to go on`, {
     hint: 'a script or a person has removed it; see that nobody else is migrating and run the same command again',
   })
+}
+
+/** @throws ABORTED */
+export function throwIfStopped(signal: AbortSignal | undefined): void {
+  if (signal?.aborted) {
+    throw new MigrateError('ABORTED', 'stopped on request: nothing was changed', {
+      hint: 'run the same command again',
+      cause: signal.reason,
+    })
+  }
 }

@@ -5,7 +5,7 @@ import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { describe, test } from 'node:test'
-import { errorText } from '../../src/cli/output.ts'
+import { bytesText, errorText } from '../../src/cli/output.ts'
 import { MigrateError } from '../../src/index.ts'
 import { KINDS, withFolder } from '../matrix.ts'
 import { json, run, start } from '../process.ts'
@@ -176,6 +176,22 @@ describe('3 who reads', () => {
       assert.ok(shown.includes('applying 000001_init_schema (1 of 3)\r\x1b[2K'), shown)
       assert.match(shown, /3 migrations applied/)
     }))
+})
+
+test('3.4 long work in bytes: how much of how much, how fast, and no more often than it is to be said', () => {
+  let time = 0
+  const text = bytesText(2000, () => time)
+  const event = { type: 'bytes', what: 'backup', total: 4e9 } as const
+  assert.equal(text({ ...event, done: 1e9 }), undefined)
+  time = 1999
+  assert.equal(text({ ...event, done: 1e9 }), undefined)
+  time = 2000
+  assert.equal(text({ ...event, done: 1e9 }), 'backing up: 1.00 GB of 4.00 GB, 500 MB/s')
+  time = 3000
+  assert.equal(text({ ...event, done: 2e9 }), undefined)
+  time = 4000
+  assert.equal(text({ type: 'bytes', what: 'backup', done: 800 }), 'backing up: 800 bytes, 200 bytes/s')
+  assert.equal(text({ type: 'bytes', what: 'verify', done: 1 }), undefined)
 })
 
 describe('4 which Node', () => {

@@ -104,3 +104,36 @@ describe('3 what is no config', () => {
   test('3.2 a file that is not there', () =>
     assert.rejects(settings({}, { config: 'none.yml' }), { code: 'CONFIG' }))
 })
+
+describe('4 backups', () => {
+  const read = (text: string) =>
+    withFolder(async (cwd) => {
+      mkdirSync(join(cwd, 'etc'))
+      writeFileSync(join(cwd, 'etc/c.yml'), text)
+      const { backup } = await loadSettings({ config: join(cwd, 'etc/c.yml'), env: { KEPT: 'kept' }, cwd })
+      return backup && { ...backup, ...(backup.dir && { dir: backup.dir.replace(`${cwd}/`, '') }) }
+    })
+
+  test('4.1 when, where and how many', async () => {
+    assert.equal(await read('database: { path: a.db }'), undefined)
+    assert.deepEqual(await read('backup: { before: always, dir: "${KEPT}/here", keep: 3, other: 1 }'), {
+      before: 'always',
+      dir: 'etc/kept/here',
+      keep: 3,
+    })
+    for (const before of ['up', 'down', 'never'])
+      assert.deepEqual(await read(`backup: { before: ${before} }`), { before })
+  })
+
+  for (const [text, says] of [
+    ['backup: yes', /"backup" is no section/],
+    ['backup: { before: sometimes }', /backup\.before is sometimes/],
+    ['backup: { before: [up] }', /backup\.before/],
+    ['backup: { keep: 0 }', /backup\.keep is 0/],
+    ['backup: { keep: 2.5 }', /backup\.keep is 2\.5/],
+    ['backup: { keep: "3" }', /backup\.keep is "3"/],
+    ['backup: { dir: "${NONE}" }', /NONE, which backup\.dir names/],
+  ] as const) {
+    test(`4.2 ${text}`, () => assert.rejects(read(text), { code: 'CONFIG', message: says }))
+  }
+})

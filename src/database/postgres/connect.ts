@@ -2,7 +2,7 @@ import type { EventEmitter } from 'node:events'
 import { readFileSync } from 'node:fs'
 import { homedir, userInfo } from 'node:os'
 import { join } from 'node:path'
-import pg, { type Client, type ClientConfig, type Pool } from 'pg'
+import pg, { type Client, type ClientBase, type ClientConfig, type Pool } from 'pg'
 import { type ConnectionOptions, parse, toClientConfig } from 'pg-connection-string'
 import { MigrateError } from '../../core/errors.ts'
 import { fromPostgres } from './errors.ts'
@@ -90,6 +90,43 @@ function clientConfigs(url: string): ClientConfig[] {
   }
   if (given.sslmode === 'allow') return [{ ...config, ssl: false }]
   return given.sslmode === 'prefer' ? [config, { ...config, ssl: false }] : [config]
+}
+
+/** The parameters of a URL that libpq has a variable for, and that a connection does not tell afterwards. */
+const VARIABLES: Readonly<Record<string, string>> = {
+  sslmode: 'PGSSLMODE',
+  sslrootcert: 'PGSSLROOTCERT',
+  sslcert: 'PGSSLCERT',
+  sslkey: 'PGSSLKEY',
+  options: 'PGOPTIONS',
+  connect_timeout: 'PGCONNECT_TIMEOUT',
+}
+
+/**
+ * The environment in which libpq's own programs connect as an open connection has. The password stands there and not
+ * among the arguments, which every user of the machine can read.
+ *
+ * @param url what was connected to, if it was here
+ */
+export function libpqEnv(client: ClientBase, url: string | undefined): NodeJS.ProcessEnv {
+  const { host, port, user, database, password, ssl } = client as Client
+  // What a service says would go before all of these; it is in them already.
+  const { PGSERVICE: _, ...env } = process.env
+  const parameters = new URLSearchParams(url?.replace(/^[^?]*/, ''))
+  for (const [name, variable] of Object.entries(VARIABLES)) {
+    const value = parameters.get(name)
+    if (value !== null) env[variable] = value
+  }
+  if (url === undefined && ssl) env.PGSSLMODE = 'require'
+  return {
+    ...env,
+    PGHOST: host,
+    PGPORT: String(port),
+    PGDATABASE: database ?? '',
+    PGAPPNAME: 'nexflow-migrate',
+    ...(user !== undefined && { PGUSER: user }),
+    ...(typeof password === 'string' && { PGPASSWORD: password }),
+  }
 }
 
 /** The modes of sslmode mean what libpq says they mean: `require` encrypts and does not verify. */

@@ -4,7 +4,7 @@ import type { Sql } from '../../core/sql-error.ts'
 import type { Database, Row } from '../database.ts'
 import { lockLost } from '../lock.ts'
 import { isPool } from '../target.ts'
-import { connect, connectPool, nameOf } from './connect.ts'
+import { connect, connectPool, libpqEnv, nameOf } from './connect.ts'
 import { dependents } from './dependents.ts'
 import { fromPostgres } from './errors.ts'
 import { shapeOf } from './introspect.ts'
@@ -92,6 +92,8 @@ export async function wrap(native: Pool | ClientBase, url?: string): Promise<Dat
       else await (second as Client).end()
     }
   }
+
+  const source = () => ({ name, query, env: libpqEnv(client, url) })
 
   return {
     dialect: 'postgres',
@@ -184,6 +186,26 @@ export async function wrap(native: Pool | ClientBase, url?: string): Promise<Dat
         await query(watchClient('session'))
         return holding(now)
       })
+    },
+
+    isEmpty: async () => {
+      const { isEmpty } = await import('./backup.ts')
+      return isEmpty(query)
+    },
+
+    backup: async (to, options) => {
+      const { backup } = await import('./backup.ts')
+      return backup(source(), to, options)
+    },
+
+    verifyBackup: async (from, options) => {
+      const { verifyBackup } = await import('./backup.ts')
+      return verifyBackup(from, options)
+    },
+
+    restore: async (from, options) => {
+      const { restore } = await import('./backup.ts')
+      return restore(source(), from, options)
     },
 
     close: async () => {

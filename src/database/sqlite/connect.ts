@@ -1,8 +1,9 @@
-import { existsSync, mkdirSync, statSync } from 'node:fs'
+import { existsSync, statSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { MigrateError } from '../../core/errors.ts'
 import type { ConnectOptions } from '../database.ts'
+import { makeFolders } from '../files.ts'
 import { sqlitePath } from '../target.ts'
 import { fromSqlite } from './errors.ts'
 import { withFileLock } from './lock.ts'
@@ -58,23 +59,11 @@ export async function ensureWal(native: DatabaseSync): Promise<void> {
 
 function makeFolder(path: string): void {
   try {
-    mkdirEach(dirname(path))
+    makeFolders(dirname(path))
   } catch (cause) {
     throw new MigrateError('PERMISSION', `cannot make the folder of ${path}: ${(cause as Error).message}`, {
       hint: 'make the folder, or name another file with --database',
       cause,
     })
-  }
-}
-
-/** One folder after the other: where none can be made, as in /proc, Node's recursive `mkdir` never ends. */
-function mkdirEach(folder: string): void {
-  if (existsSync(folder)) return
-  mkdirEach(dirname(folder))
-  try {
-    mkdirSync(folder)
-  } catch (error) {
-    // Another process has just made it.
-    if (!existsSync(folder)) throw error
   }
 }

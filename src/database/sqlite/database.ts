@@ -3,7 +3,7 @@ import { MigrateError } from '../../core/errors.ts'
 import type { Sql } from '../../core/sql-error.ts'
 import { shortest } from '../../core/text.ts'
 import type { Database, Row } from '../database.ts'
-import { sqlitePath } from '../target.ts'
+import { isMemory, sqlitePath } from '../target.ts'
 import { connect, ensureWal, setWal } from './connect.ts'
 import { dependents } from './dependents.ts'
 import { fromSqlite, isSqliteError } from './errors.ts'
@@ -113,6 +113,27 @@ export async function wrap(native: DatabaseSync, url?: string): Promise<Database
         if (url !== undefined) setWal(native)
         return work()
       })
+    },
+
+    isEmpty: async () => {
+      const made = `SELECT 1 FROM sqlite_schema WHERE name NOT LIKE 'sqlite\\_%' ESCAPE '\\'`
+      return guarded(() => native.prepare(made).get() === undefined)
+    },
+
+    backup: async (to, options) => {
+      const { backup } = await import('./backup.ts')
+      return backup(native, name, to, options)
+    },
+
+    verifyBackup: async (from, options) => {
+      const { verifyBackup } = await import('./backup.ts')
+      return verifyBackup(from, options)
+    },
+
+    restore: async (from, options) => {
+      const { restore } = await import('./backup.ts')
+      const missing = path === null && url !== undefined && !isMemory(url)
+      return restore(native, missing ? sqlitePath(url) : undefined, name, from, options)
     },
 
     close: async () => {},

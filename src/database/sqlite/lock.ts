@@ -37,6 +37,14 @@ function inodeOf(file: string): bigint | undefined {
   return statSync(file, { bigint: true, throwIfNoEntry: false })?.ino
 }
 
+/** Takes the lock on a file, if nobody has it, and gives the function that frees it. */
+export function tryLock(file: string): (() => void) | undefined {
+  const lock = openLock(file)
+  if (acquire(lock, file)) return () => lock.close()
+  lock.close()
+  return undefined
+}
+
 function openLock(file: string): DatabaseSync {
   try {
     return new DatabaseSync(file, { timeout: 0 })
