@@ -1,6 +1,7 @@
 export { type BackupOptions, type BackupResult, backup } from './commands/backup.ts'
 export type { DoneStep, PlannedStep } from './commands/change.ts'
 export { type DownOptions, type DownResult, down } from './commands/down.ts'
+export { type Kept, keptText } from './commands/keep.ts'
 export { type NewOptions, type NewResult, newMigration } from './commands/new.ts'
 export { type OpenDatabase, type OpenDatabaseOptions, openDatabase } from './commands/open.ts'
 export {
@@ -11,6 +12,13 @@ export {
   type ProgressEvent,
 } from './commands/options.ts'
 export { type RestoreOptions, type RestoreResult, restore } from './commands/restore.ts'
+export {
+  type StashDropOptions,
+  type StashDropResult,
+  type StashListResult,
+  stashDrop,
+  stashList,
+} from './commands/stash.ts'
 export { type StatusResult, status } from './commands/status.ts'
 export { type UpOptions, type UpResult, up } from './commands/up.ts'
 export type { BackupPlace } from './core/backup.ts'
@@ -18,4 +26,5 @@ export { type BackupSettings, loadSettings, type Settings, type SettingsOptions 
 export { CODES, type Code, MigrateError } from './core/errors.ts'
 export type { Dialect, MigrationFile, MigrationSource } from './core/migrations.ts'
 export type { Entry, State } from './core/plan.ts'
-export { didYouMean } from './core/text.ts'
+export { bytesText, count, didYouMean } from './core/text.ts'
+export { type GivenBack, type Stash, stashLabel } from './database/stash.ts'

@@ -9,11 +9,22 @@ import {
   type ProgressEvent,
   restore,
   type Settings,
+  stashDrop,
+  stashList,
   status,
   up,
 } from '../index.ts'
 import { ask } from './ask.ts'
-import { backupText, downText, newText, restoreText, statusText, upText } from './output.ts'
+import {
+  backupText,
+  downText,
+  newText,
+  restoreText,
+  stashDropText,
+  stashListText,
+  statusText,
+  upText,
+} from './output.ts'
 
 /** An option of the command line: what stands behind it, if anything, and what it does. */
 export interface Option {
@@ -106,6 +117,7 @@ export const COMMANDS: Readonly<Record<string, Command>> = {
       to: { ...TO, does: 'back to this migration, itself included' },
       steps: STEPS,
       all: { does: 'every applied migration' },
+      discard: { does: 'destroy what the scripts drop, rows and all, instead of keeping it in the stash' },
       'dry-run': DRY_RUN,
       backup: BACKUP,
       transaction: TRANSACTION,
@@ -115,18 +127,46 @@ export const COMMANDS: Readonly<Record<string, Command>> = {
     },
     run: async (words, values, onProgress) => {
       const all = values.all === true ? { all: true } : {}
+      const discard = values.discard === true && values['dry-run'] !== true
+      if (discard) await ask('down --discard destroys the rows of what it drops', values.yes === true)
       const result = await down({
         ...(await common(values, 'down')),
         ...change(words, values),
         ...all,
+        discard: values.discard === true,
         onProgress,
       })
       return { result, text: downText(result) }
     },
   },
+  stash: {
+    usage: 'stash list|drop N',
+    does: 'what rollbacks have kept: list it, or drop it for good',
+    options: { all: { does: 'drop: every stash' }, 'lock-timeout': LOCK_TIMEOUT },
+    run: async ([verb, number, ...more], values, onProgress) => {
+      atMost(0, more)
+      const options = await common(values)
+      if (verb === 'list' && number === undefined && values.all === undefined) {
+        const result = await stashList(options)
+        return { result, text: stashListText(result) }
+      }
+      if (verb !== 'drop')
+        throw usage('stash needs to know what to do', 'write "stash list" or "stash drop N"')
+      const which = values.all === true ? 'everything in the stash' : `stash ${number}`
+      await ask(`stash drop destroys the rows of ${which}`, values.yes === true)
+      const result = await stashDrop({
+        ...options,
+        ...lockTimeout(values),
+        ...(number !== undefined && { number: Number(number) }),
+        all: values.all === true,
+        onProgress,
+      })
+      return { result, text: stashDropText(result) }
+    },
+  },
   status: {
     usage: 'status',
-    does: 'what is applied, pending, changed, missing, out of order',
+    does: 'what is applied, pending, changed, missing, out of order, interrupted or kept',
     options: { check: { does: 'exit with 3 if not up to date' } },
     run: async (words, values) => {
       atMost(0, words)

@@ -1,16 +1,23 @@
 import { styleText } from 'node:util'
-import type {
-  BackupResult,
-  DownResult,
-  Entry,
-  MigrateError,
-  NewResult,
-  PlannedStep,
-  ProgressEvent,
-  RestoreResult,
-  State,
-  StatusResult,
-  UpResult,
+import {
+  type BackupResult,
+  bytesText,
+  count,
+  type DownResult,
+  type Entry,
+  keptText,
+  type MigrateError,
+  type NewResult,
+  type PlannedStep,
+  type ProgressEvent,
+  type RestoreResult,
+  type Stash,
+  type StashDropResult,
+  type StashListResult,
+  type State,
+  type StatusResult,
+  stashLabel,
+  type UpResult,
 } from '../index.ts'
 
 type Stream = NodeJS.WriteStream
@@ -21,28 +28,41 @@ function paint(style: 'red' | 'green' | 'yellow' | 'bold' | 'dim', text: string,
 }
 
 function migrations(n: number): string {
-  return `${n} migration${n === 1 ? '' : 's'}`
+  return count(n, 'migration')
 }
 
-export function upText({ database, applied, planned, backup }: UpResult): string {
+export function upText({ database, applied, planned, backup, givenBack }: UpResult): string {
   if (planned.length > 0) return plannedText('would apply', database, planned)
   if (applied.length === 0) return `${database}: nothing to do, everything is applied`
   return [
     ...savedText(backup),
     ...applied.map(({ id }) => `applied ${id}`),
+    ...givenBack.map(({ stash, remains }) => {
+      return `put back ${count(stash.rows - remains, 'row')} of ${stashLabel(stash)}`
+    }),
     `${database}: ${migrations(applied.length)} applied`,
   ].join('\n')
 }
 
-export function downText({ database, rolledBack, planned, backup }: DownResult): string {
+export function downText({ database, rolledBack, planned, backup, stashed }: DownResult): string {
   if (planned.length > 0) return plannedText('would roll back', database, planned)
   if (rolledBack.length === 0) return `${database}: nothing to do, nothing of it is applied`
-  const lines = [...savedText(backup), ...rolledBack.map(({ id }) => `rolled back ${id}`)]
+  const lines = [
+    ...savedText(backup),
+    ...rolledBack.map(({ id }) => `rolled back ${id}`),
+    ...stashed.map(stashText),
+  ]
   return [...lines, `${database}: ${migrations(rolledBack.length)} rolled back`].join('\n')
 }
 
 function plannedText(would: string, database: string, planned: readonly PlannedStep[]): string {
-  const steps = planned.map(({ id, file, sql }) => `-- ${would} ${id} (${file})\n${sql.trimEnd()}\n`)
+  const steps = planned.map(({ id, file, sql, losses = [] }) =>
+    [
+      `-- ${would} ${id} (${file})`,
+      ...losses.map((loss) => `-- ${keptText(loss)}`),
+      `${sql.trimEnd()}\n`,
+    ].join('\n'),
+  )
   return [...steps, `-- ${database}: ${would} ${migrations(planned.length)}; nothing was changed`].join('\n')
 }
 
@@ -52,9 +72,10 @@ const COLORS: Record<State, 'red' | 'green' | 'yellow'> = {
   changed: 'red',
   missing: 'red',
   'out of order': 'red',
+  interrupted: 'red',
 }
 
-export function statusText({ database, migrations: entries, upToDate }: StatusResult): string {
+export function statusText({ database, migrations: entries, upToDate, stashes }: StatusResult): string {
   const width = Math.max(0, ...entries.map(({ id }) => id.length))
   const line = ({ id, state, appliedAt = '' }: Entry) =>
     `${id.padEnd(width)}  ${paint(COLORS[state], state.padEnd(12), process.stdout)}  ${appliedAt}`.trimEnd()
@@ -66,8 +87,26 @@ export function statusText({ database, migrations: entries, upToDate }: StatusRe
   const verdict = upToDate ? 'up to date' : 'not up to date'
   return [
     ...entries.map(line),
+    ...stashes.map(stashText),
     `${database}: ${verdict}${counts.length > 0 ? ` (${counts.join(', ')})` : ''}`,
   ].join('\n')
+}
+
+/** `stash 3: users.metadata of 000003_add_user_metadata, 1,000 rows, 12 kB, since …`. */
+function stashText(stash: Stash): string {
+  const { number, migration, rows, bytes, since, kept, remains } = stash
+  const left = remains === undefined ? '' : `, ${remains} of them could not be put back`
+  return `stash ${number}: ${stashLabel(stash)} of ${migration}, ${count(rows, 'row')}, ${bytesText(bytes)}, ${kept} ${since}${left}`
+}
+
+export function stashListText({ database, stashes }: StashListResult): string {
+  if (stashes.length === 0) return `${database}: the stash is empty`
+  return stashes.map(stashText).join('\n')
+}
+
+export function stashDropText({ database, dropped }: StashDropResult): string {
+  const lines = dropped.map((stash) => `dropped stash ${stash.number}: ${stashLabel(stash)}`)
+  return lines.length === 0 ? `${database}: the stash is empty` : lines.join('\n')
 }
 
 export function newText({ files }: NewResult): string {
@@ -91,16 +130,7 @@ export function restoreText({ database, file, backup, ...facts }: RestoreResult)
 }
 
 function factsText({ bytes, tables, rows }: Pick<BackupResult, 'bytes' | 'tables' | 'rows'>): string {
-  const plural = (n: number, noun: string) => `${n} ${noun}${n === 1 ? '' : 's'}`
-  return [size(bytes), ...(tables > 0 ? [plural(tables, 'table'), plural(rows, 'row')] : [])].join(', ')
-}
-
-/** `512 MB`, `1.07 GB`. */
-function size(bytes: number): string {
-  const units = ['bytes', 'kB', 'MB', 'GB', 'TB']
-  let unit = 0
-  for (; bytes >= 1000 && unit < units.length - 1; unit++) bytes /= 1000
-  return `${unit === 0 || bytes >= 10 ? Math.round(bytes) : bytes.toFixed(2)} ${units[unit]}`
+  return [bytesText(bytes), ...(tables > 0 ? [count(tables, 'table'), count(rows, 'row')] : [])].join(', ')
 }
 
 /** An error as people read it: what, where, and what to do next. */
@@ -136,7 +166,7 @@ const OFTEN = 100
 const SELDOM = 2000
 
 /** Long work in bytes: what is to be said of it now, if anything. */
-export function bytesText(every: number, now = () => performance.now()) {
+export function bytesProgress(every: number, now = () => performance.now()) {
   let what: Bytes['what'] | undefined
   let start = 0
   let last = 0
@@ -145,8 +175,8 @@ export function bytesText(every: number, now = () => performance.now()) {
     if (event.what !== what) [what, start, last] = [event.what, time, time]
     if (time - last < every) return undefined
     last = time
-    const of = event.total === undefined ? '' : ` of ${size(event.total)}`
-    return `${DOING[event.what]}: ${size(event.done)}${of}, ${size((event.done * 1000) / (time - start))}/s`
+    const of = event.total === undefined ? '' : ` of ${bytesText(event.total)}`
+    return `${DOING[event.what]}: ${bytesText(event.done)}${of}, ${bytesText((event.done * 1000) / (time - start))}/s`
   }
 }
 
@@ -166,7 +196,7 @@ export function showProgress() {
     clear()
     process.stderr.write(`${text}\n`)
   }
-  const bytes = bytesText(process.stderr.isTTY ? OFTEN : SELDOM)
+  const bytes = bytesProgress(process.stderr.isTTY ? OFTEN : SELDOM)
   return {
     on: (event: ProgressEvent) => {
       if (event.type === 'bytes') {

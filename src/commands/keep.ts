@@ -1,5 +1,5 @@
 import type { Script } from '../core/script.ts'
-import { bytes, count } from '../core/text.ts'
+import { bytesText, count } from '../core/text.ts'
 import type { Database, Run } from '../database/database.ts'
 import {
   copySql,
@@ -41,9 +41,9 @@ export async function lossesOf(
 }
 
 /** `users.metadata: 1,000 rows, 12 kB, copied to the stash`. */
-export function keptText({ table, columns, rows, bytes: size, kept }: Kept): string {
+export function keptText({ table, columns, rows, bytes, kept }: Kept): string {
   const label = stashLabel({ schema: 'main', table, columns })
-  const amount = rows === UNKNOWN ? '' : `: ${count(rows, 'row')}, ${bytes(size)}`
+  const amount = rows === UNKNOWN ? '' : `: ${count(rows, 'row')}, ${bytesText(bytes)}`
   const how = { parked: 'parked in the stash', copied: 'copied to the stash', discarded: 'gone for good' }[
     kept
   ]

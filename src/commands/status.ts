@@ -2,6 +2,8 @@ import { type Dialect, readMigrations } from '../core/migrations.ts'
 import { compare, type Entry } from '../core/plan.ts'
 import { withDatabase } from '../database/database.ts'
 import { readHistory } from '../database/history.ts'
+import { publicStash, readStashes, type Stash } from '../database/stash.ts'
+import { type Interrupted, readState } from '../database/state.ts'
 import { dialectOf } from '../database/target.ts'
 import { DEFAULT_DATABASE, NEXFLOW_MIGRATIONS, type Options } from './options.ts'
 
@@ -12,10 +14,13 @@ export interface StatusResult {
   /** Every migration is applied, and none is changed, missing or out of order. */
   readonly upToDate: boolean
   readonly migrations: readonly Entry[]
+  /** What rollbacks have kept and `up` has not put back. */
+  readonly stashes: readonly Stash[]
 }
 
 /**
- * Tells which migrations are applied, pending, changed, missing or out of order. Changes nothing.
+ * Tells which migrations are applied, pending, changed, missing, out of order or interrupted, and what rollbacks have
+ * kept. Changes nothing.
  *
  * @throws FOREIGN_HISTORY; the codes of the files: see `readMigrations`; the codes of the connection: CONFIG,
  *   CONNECTION, AUTHENTICATION, PERMISSION, NOT_A_DATABASE, BUSY
@@ -24,8 +29,12 @@ export async function status(options: Options = {}): Promise<StatusResult> {
   const { database: target = DEFAULT_DATABASE, migrations: source = NEXFLOW_MIGRATIONS } = options
   const files = readMigrations(source, dialectOf(target))
   return withDatabase(target, {}, async (database) => {
-    const migrations = compare(files, await readHistory(database))
+    const interrupted = (await readState<Interrupted>(database, 'interrupted')).get('')
+    const migrations = compare(files, await readHistory(database)).map(
+      (entry): Entry => (entry.id === interrupted?.id ? { ...entry, state: 'interrupted' } : entry),
+    )
+    const stashes = (await readStashes(database)).map(publicStash)
     const upToDate = migrations.every(({ state }) => state === 'applied')
-    return { dialect: database.dialect, database: database.name, upToDate, migrations }
+    return { dialect: database.dialect, database: database.name, upToDate, migrations, stashes }
   })
 }

@@ -13,7 +13,7 @@ export interface Applied {
   readonly stamp: string | null
 }
 
-export type State = 'applied' | 'pending' | 'changed' | 'missing' | 'out of order'
+export type State = 'applied' | 'pending' | 'changed' | 'missing' | 'out of order' | 'interrupted'
 
 /** One migration as files and history together show it. */
 export interface Entry {

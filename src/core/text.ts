@@ -81,12 +81,13 @@ export function count(n: number, noun: string): string {
   return `${n} ${noun}${n === 1 ? '' : 's'}`
 }
 
-/** `512 bytes`, `1.5 MB`. */
-export function bytes(n: number): string {
-  const unit = n < 1000 ? 0 : Math.min(4, Math.floor(Math.log10(n) / 3))
-  if (unit === 0) return count(n, 'byte')
-  const value = n / 1000 ** unit
-  return `${value.toFixed(value < 10 ? 1 : 0)} ${['', 'kB', 'MB', 'GB', 'TB'][unit]}`
+const UNITS = ['bytes', 'kB', 'MB', 'GB', 'TB']
+
+/** `512 bytes`, `12 kB`, `1.07 GB`. */
+export function bytesText(bytes: number): string {
+  let unit = 0
+  for (; bytes >= 1000 && unit < UNITS.length - 1; unit++) bytes /= 1000
+  return `${unit === 0 || bytes >= 10 ? Math.round(bytes) : bytes.toFixed(2)} ${UNITS[unit]}`
 }
 
 /** A list for a sentence, cut after a few. */
