@@ -276,17 +276,22 @@ function checkOptions(options: ChangeOptions & { readonly all?: boolean }): void
   if (steps !== undefined && !(Number.isSafeInteger(steps) && steps > 0)) {
     throw new MigrateError('USAGE', 'steps must be a whole number from 1', { hint: 'such as --steps 1' })
   }
-  if (lockTimeout !== undefined && !(lockTimeout >= 0)) {
-    throw new MigrateError('USAGE', 'the lock timeout must be a number from 0', {
-      hint: 'such as --lock-timeout 60',
-    })
-  }
+  checkLockTimeout(lockTimeout)
   if (transaction !== undefined && !['each', 'all'].includes(transaction)) {
     throw new MigrateError('USAGE', 'transaction must be each or all', { hint: 'such as --transaction all' })
   }
   if (interrupted !== undefined && !DECISIONS.includes(interrupted)) {
     throw new MigrateError('USAGE', `interrupted must be one of ${DECISIONS.join(', ')}`, {
       hint: 'such as --interrupted again',
+    })
+  }
+}
+
+/** @throws USAGE */
+export function checkLockTimeout(lockTimeout: number | undefined): void {
+  if (lockTimeout !== undefined && !(lockTimeout >= 0)) {
+    throw new MigrateError('USAGE', 'the lock timeout must be a number from 0', {
+      hint: 'such as --lock-timeout 60',
     })
   }
 }
