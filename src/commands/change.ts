@@ -176,7 +176,7 @@ async function apply(
   })
   /** What a rollback would destroy is kept before it. */
   const stash = async (index: number, { id, script }: Step, run: Run) => {
-    const now = await keep(database, run, id, script, discard ? [] : (losses[index] ?? []))
+    const now = await keep(database, run, id, script, discard ? [] : (losses[index] ?? []), id !== noted?.id)
     stashed.push(...now.stashes)
     return now.script
   }
@@ -204,7 +204,7 @@ async function apply(
       async (run) => {
         for (const [index, step] of steps.entries()) {
           tell('started', index)
-          await run(step.script)
+          await run(await stash(index, step, run))
           await record(step, run)
         }
         await run(moveOn(steps.length))
