@@ -57,7 +57,7 @@ export function progressOf(
   interrupted: Interrupted | undefined,
   decision: Decision | undefined,
   write: (value: Interrupted) => Sql,
-): Progress {
+): Progress & { readonly begin: Sql } {
   const { text, file } = script
   // Each note has the checksum of all before it: it goes on from the last one's.
   const hash = process.getBuiltinModule('node:crypto').createHash('sha256')
@@ -67,6 +67,7 @@ export function progressOf(
   let now: Interrupted = interrupted ?? { ...start, checksum: checksum() }
   const doubtful = decision === 'done' || decision === 'again' ? decision : 'unknown'
   return {
+    begin: write(now),
     from: now.length,
     session: now.session,
     doubt: now.started ? doubtful : 'none',
