@@ -153,7 +153,14 @@ async function halfDown(
   const noted = (await readState<Interrupted>(database, 'interrupted')).get('')
   if (noted?.direction !== 'down' || options.interrupted === 'restart') return undefined
   const { id } = noted
-  return { id, script: await downScript(database, id, migrations.find((migration) => migration.id === id)) }
+  return {
+    id,
+    script: await downScript(
+      database,
+      id,
+      migrations.find((migration) => migration.id === id),
+    ),
+  }
 }
 
 function dryLosses(target: Target, steps: readonly Step[], { discard = false }: ChangeOptions) {

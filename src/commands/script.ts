@@ -9,7 +9,11 @@ import { keptDown } from '../database/history.ts'
  *
  * @throws NO_DOWN, IRREVERSIBLE
  */
-export async function downScript(database: Database, id: string, migration: Migration | undefined): Promise<Script> {
+export async function downScript(
+  database: Database,
+  id: string,
+  migration: Migration | undefined,
+): Promise<Script> {
   const kept = migration?.down === undefined ? await keptDown(database, id) : undefined
   const script = kept === undefined ? migration?.down?.() : parseScript(`${id} (kept in the history)`, kept)
   if (script === undefined) {

@@ -101,7 +101,9 @@ interface Inventory {
 function takeInventory(native: DatabaseSync, { dropsReferenced, rebuilt, written }: Rehearsal): Inventory {
   const rows = new Map<string, number>()
   // Our own, the history among them, are written by us meanwhile.
-  const others = tableNames(native).filter((name) => !written.has(name) && !name.startsWith('schema_migrations'))
+  const others = tableNames(native).filter(
+    (name) => !written.has(name) && !name.startsWith('schema_migrations'),
+  )
   for (const table of others) {
     const row = native.prepare(`SELECT count(*) AS n FROM main.${quoteName(table)}`).get()
     rows.set(table, Number(row?.n))
