@@ -22,6 +22,7 @@ import { afterBackup } from './backup.ts'
 import { DECISIONS, progressOf, resumable } from './interrupted.ts'
 import { type Kept, keep, keptText, lossesOf } from './keep.ts'
 import { type ChangeOptions, DEFAULT_DATABASE, NEXFLOW_MIGRATIONS } from './options.ts'
+import { downScript } from './script.ts'
 
 /** A migration that a dry run would apply or roll back. */
 export interface PlannedStep {
@@ -91,14 +92,22 @@ export async function change(
   const { database: target = DEFAULT_DATABASE, migrations: source = NEXFLOW_MIGRATIONS } = options
   const migrations = readMigrations(source, dialectOf(target))
   const planNow = async (database: Database) => plan(database, migrations, await readHistory(database))
+  const halfNow = async (database: Database, steps: readonly Step[]) => {
+    const half = await halfDown(database, migrations, options)
+    return half !== undefined && (direction === 'up' || steps.some(({ id }) => id === half.id)) ? [half] : []
+  }
+  const allNow = async (database: Database) => {
+    const steps = await planNow(database)
+    return direction === 'up' ? [...(await halfNow(database, steps)), ...steps] : steps
+  }
 
   // With nothing to do there is no need of the lock, nor to make a database.
   const glance = await withDatabase(target, {}, async (database) => ({
-    steps: await planNow(database),
+    steps: await allNow(database),
     result: { dialect: database.dialect, database: database.name, planned: [], warnings: [] },
   }))
   const { steps, result } = glance
-  if (steps.length === 0) return { result, ...NOTHING }
+  if (steps.length === 0 && options.interrupted !== 'restart') return { result, ...NOTHING }
   if (options.dryRun) {
     const kept = direction === 'down' ? (await dryLosses(target, steps, options)).kept : []
     const planned = steps.map(({ id, script }, i) => ({
@@ -111,17 +120,47 @@ export async function change(
   }
   return withDatabase(target, { create: true }, async (database) => {
     const key = await database.qualify(TABLE)
-    const needed = async () => (await planNow(database)).length > 0
+    const needed = async () => (await allNow(database)).length > 0
     return database.lock(key, lockOptions(options, database), () =>
       afterBackup(database, options, needed, async (backup) => {
         await prepareHistory(database, holderAt(steps[0]?.id ?? ''))
+        const half = await halfNow(database, await planNow(database))
+        const first =
+          half.length > 0
+            ? await apply(database, 'down', half, { ...options, transaction: 'each' })
+            : { warnings: [], stashed: [] }
         const now = await planNow(database)
         const { warnings, ...applied } = await apply(database, direction, now, options)
-        const done = now.map(({ id, script }) => ({ id, file: script.file }))
-        return { result: { ...result, warnings, ...backup }, done, ...applied }
+        const ran = direction === 'down' ? [...half, ...now] : now
+        const done = ran.map(({ id, script }) => ({ id, file: script.file }))
+        const told = { warnings: [...first.warnings, ...warnings], ...backup }
+        const stashed = [...first.stashed, ...applied.stashed]
+        return { result: { ...result, ...told }, done, ...applied, stashed }
       }),
     )
   })
+}
+
+/**
+ * A rollback that was interrupted outside a transaction. It comes to its end before anything else, by itself: from
+ * half of it nothing can go on, and what the others would lose can be seen only after it.
+ */
+async function halfDown(
+  database: Database,
+  migrations: readonly Migration[],
+  options: ChangeOptions,
+): Promise<Step | undefined> {
+  const noted = (await readState<Interrupted>(database, 'interrupted')).get('')
+  if (noted?.direction !== 'down' || options.interrupted === 'restart') return undefined
+  const { id } = noted
+  return {
+    id,
+    script: await downScript(
+      database,
+      id,
+      migrations.find((migration) => migration.id === id),
+    ),
+  }
 }
 
 function dryLosses(target: Target, steps: readonly Step[], { discard = false }: ChangeOptions) {
@@ -176,7 +215,7 @@ async function apply(
   })
   /** What a rollback would destroy is kept before it. */
   const stash = async (index: number, { id, script }: Step, run: Run) => {
-    const now = await keep(database, run, id, script, discard ? [] : (losses[index] ?? []), id !== noted?.id)
+    const now = await keep(database, run, id, script, discard ? [] : (losses[index] ?? []))
     stashed.push(...now.stashes)
     return now.script
   }
@@ -220,8 +259,15 @@ async function apply(
     if (!script.transaction) {
       const resumed = step.id === interrupted?.id ? interrupted : undefined
       const keepOn = (value: Interrupted) => write('interrupted', value)
-      if (!resumed) await database.transaction((run) => stash(index, step, run))
-      await database.statements(script, progressOf(direction, step, resumed, options.interrupted, keepOn))
+      const progress = progressOf(direction, step, resumed, options.interrupted, keepOn)
+      if (direction === 'down' && !resumed) {
+        // Kept and begun at once: otherwise it would be kept again.
+        await database.transaction(async (run) => {
+          await stash(index, step, run)
+          await run(progress.begin)
+        })
+      }
+      await database.statements(script, progress)
     }
     await database.transaction(
       async (run) => {

@@ -1,14 +1,13 @@
 import { MigrateError } from '../core/errors.ts'
 import type { Migration } from '../core/migrations.ts'
 import { type Applied, planDown } from '../core/plan.ts'
-import { parseScript, type Script } from '../core/script.ts'
 import type { Sql } from '../core/sql-error.ts'
 import { list } from '../core/text.ts'
 import type { Database } from '../database/database.ts'
-import { keptDown } from '../database/history.ts'
 import type { Stash } from '../database/stash.ts'
 import { type ChangeResult, change, type DoneStep, type Step } from './change.ts'
 import type { ChangeOptions } from './options.ts'
+import { downScript } from './script.ts'
 
 export interface DownOptions extends ChangeOptions {
   /** Every applied migration. */
@@ -69,16 +68,4 @@ async function refuseUnderLater(
       hint: `roll them back too with "down --to ${row.id}"`,
     },
   )
-}
-
-async function downScript(database: Database, id: string, migration: Migration | undefined): Promise<Script> {
-  const kept = migration?.down === undefined ? await keptDown(database, id) : undefined
-  const script = kept === undefined ? migration?.down?.() : parseScript(`${id} (kept in the history)`, kept)
-  if (script === undefined) {
-    throw new MigrateError('NO_DOWN', `${id} has no down script`, { hint: `write ${id}.down.sql` })
-  }
-  if (script.irreversible === undefined) return script
-  throw new MigrateError('IRREVERSIBLE', `${id} cannot be rolled back: ${script.irreversible}`, {
-    hint: 'write a new migration that brings what you need, or restore a backup',
-  })
 }

@@ -1,3 +1,4 @@
+import type { Hash } from 'node:crypto'
 import { MigrateError } from '../core/errors.ts'
 import type { Direction } from '../core/migrations.ts'
 import { checksumOf, type Script } from '../core/script.ts'
@@ -57,26 +58,31 @@ export function progressOf(
   interrupted: Interrupted | undefined,
   decision: Decision | undefined,
   write: (value: Interrupted) => Sql,
-): Progress {
+): Progress & { readonly begin: Sql } {
   const { text, file } = script
   // Each note has the checksum of all before it: it goes on from the last one's.
-  const hash = process.getBuiltinModule('node:crypto').createHash('sha256')
+  let hash = process.getBuiltinModule('node:crypto').createHash('sha256')
   hash.update(text.slice(0, interrupted?.length ?? 0))
-  const checksum = () => `sha256:${hash.copy().digest('hex')}`
+  const checksum = (sum: Hash) => `sha256:${sum.copy().digest('hex')}`
   const start = { id, direction, done: 0, started: false, length: 0, session: [] }
-  let now: Interrupted = interrupted ?? { ...start, checksum: checksum() }
+  let now: Interrupted = interrupted ?? { ...start, checksum: checksum(hash) }
+  // What is noted may be taken back, and noted otherwise: only the next statement tells that it holds.
+  let next = { now, hash }
   const doubtful = decision === 'done' || decision === 'again' ? decision : 'unknown'
   return {
+    begin: write(now),
     from: now.length,
     session: now.session,
     doubt: now.started ? doubtful : 'none',
     note: (spot: Spot, state) => {
+      if (spot.start >= next.now.length) ({ now, hash } = next)
       if (state === 'started') return write({ ...now, started: true })
-      hash.update(text.slice(now.length, spot.end))
+      const sum = hash.copy().update(text.slice(now.length, spot.end))
       const session =
         state === 'session' ? [...now.session, { start: spot.start, end: spot.end }] : now.session
-      now = { ...now, done: now.done + 1, started: false, length: spot.end, checksum: checksum(), session }
-      return write(now)
+      const done = { done: now.done + 1, started: false, length: spot.end, checksum: checksum(sum), session }
+      next = { now: { ...now, ...done }, hash: sum }
+      return write(next.now)
     },
     unknown: (spot: Spot) =>
       new MigrateError(

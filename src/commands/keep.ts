@@ -3,7 +3,6 @@ import { bytesText, count } from '../core/text.ts'
 import type { Database, Run } from '../database/database.ts'
 import {
   copySql,
-  dropStashes,
   type FullStash,
   type Loss,
   planStash,
@@ -54,7 +53,6 @@ export function keptText({ table, columns, rows, bytes, kept }: Kept): string {
 /**
  * Keeps in the stash what a script is about to destroy, in its transaction.
  *
- * @param fresh no statement of the script has run
  * @returns what is kept, and the script as it is to be run
  */
 export async function keep(
@@ -63,17 +61,12 @@ export async function keep(
   id: string,
   script: Script,
   losses: readonly Loss[],
-  fresh: boolean,
 ): Promise<{ stashes: FullStash[]; script: Script }> {
   if (losses.length === 0) return { stashes: [], script }
-  const known = await readStashes(database)
-  // It is still applied: what was kept of it is from a run outside a transaction that came to no statement.
-  const stale = known.filter(({ migration, remains }) => fresh && migration === id && remains === undefined)
-  await dropStashes(database, run, stale)
   const write = await stateWriter(database)
   const stashes: FullStash[] = []
   const parks = new Map<string, string>()
-  let number = known.at(-1)?.number ?? 0
+  let number = (await readStashes(database)).at(-1)?.number ?? 0
   for (const loss of losses) {
     await database.freeze(loss.schema, loss.table)
     const parkable = loss.parkable && script.transaction

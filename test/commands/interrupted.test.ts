@@ -82,7 +82,8 @@ for (const kind of KINDS) {
         await up({ database, migrations: scripts(files) })
         assert.equal((await errorOf(down({ database, migrations: scripts(files) }))).line, 3)
         const more = scripts({ ...files, '2_b': 'CREATE TABLE b (id INTEGER)' })
-        assert.equal((await errorOf(up({ database, migrations: more }))).code, 'INTERRUPTED')
+        // Half of it is no state to go on from: whatever comes next ends it first.
+        assert.equal((await errorOf(up({ database, migrations: more }))).file, '1_a.down.sql')
         files['1_a.down'] = files['1_a.down'].replace('DROP TABLE none', 'DELETE FROM a WHERE id = 3')
         await down({ database, migrations: scripts(files) })
         assert.deepEqual(await scratch.tables(), [])
@@ -105,13 +106,7 @@ for (const kind of KINDS) {
         const sql = `${OUTSIDE}${set};\n${make};\nINSERT INTO none VALUES (1);\nINSERT INTO a VALUES (9);`
         await errorOf(up({ database, migrations: scripts({ '1_a': sql }) }))
         await up({ database, migrations: scripts({ '1_a': sql.replace('none', 'a') }) })
-        const table =
-          kind.dialect === 'sqlite'
-            ? 'a'
-            : '(SELECT * FROM public.a UNION ALL SELECT * FROM other.a) AS both'.replace(
-                /\(SELECT \* FROM public.a UNION ALL (.*)\) AS both/,
-                '($1) AS both',
-              )
+        const table = kind.dialect === 'sqlite' ? 'a' : 'other.a'
         assert.equal((await query(`SELECT * FROM ${table}`)).length, 2)
       }))
 

@@ -101,6 +101,7 @@ interface Inventory {
 
 function takeInventory(native: DatabaseSync, { dropsReferenced, rebuilt, written }: Rehearsal): Inventory {
   const rows = new Map<string, number>()
+  // Our own, the history among them, are written by us meanwhile.
   for (const table of tableNames(native).filter((name) => !written.has(name) && !isOurs(name))) {
     const row = native.prepare(`SELECT count(*) AS n FROM main.${quoteName(table)}`).get()
     rows.set(table, Number(row?.n))
