@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { DatabaseSync } from 'node:sqlite'
 import { describe, test } from 'node:test'
 import fc from 'fast-check'
 import { down, type MigrationFile, stashDrop, stashList, status, up } from '../../src/index.ts'
@@ -576,3 +577,17 @@ function history(sqlite: boolean): fc.Arbitrary<{ files: Record<string, string>;
       }
     })
 }
+
+test('5 a SQLite table that only the application can make', async () => {
+  const database = new DatabaseSync(':memory:')
+  database.function('even', (n) => Number(Number(n) % 2 === 0))
+  const migrations = scripts({
+    '1_a': 'CREATE TABLE a (n INTEGER CHECK (even(n)))',
+    '1_a.down': 'DROP TABLE a',
+  })
+  await up({ database, migrations })
+  database.exec('INSERT INTO a VALUES (2), (4)')
+  assert.equal((await down({ database, migrations })).stashed.length, 1)
+  await up({ database, migrations })
+  assert.equal(database.prepare('SELECT count(*) AS n FROM a').get()?.n, 2)
+})

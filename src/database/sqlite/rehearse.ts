@@ -46,13 +46,23 @@ const SYNTAX_ERROR = /syntax error$|^incomplete input$|^unrecognized token/
 export function rehearse(database: DatabaseSync, scripts: readonly Script[], from = 0): Rehearsal[] {
   const copy = new DatabaseSync(':memory:')
   try {
-    const schema = database.prepare(
-      `SELECT sql FROM sqlite_schema WHERE sql IS NOT NULL ORDER BY type <> 'table', rowid`,
-    )
-    for (const row of schema.iterate()) attempt(() => copy.exec(String(row.sql)))
+    copySchema(database, copy)
     return scripts.map((script, i) => watch(copy, script, i === 0 ? from : 0))
   } finally {
     copy.close()
+  }
+}
+
+function copySchema(database: DatabaseSync, copy: DatabaseSync): void {
+  const schema = database.prepare(
+    `SELECT type, name, sql FROM sqlite_schema WHERE sql IS NOT NULL ORDER BY type <> 'table', rowid`,
+  )
+  for (const { type, name, sql } of schema.iterate()) {
+    const made = attempt(() => copy.exec(String(sql)))
+    if (made || type !== 'table') continue
+    // For lack of a function or a module of the application's: its columns will do.
+    const columns = columnNames(database, String(name)).map(quoteName)
+    attempt(() => copy.exec(`CREATE TABLE ${quoteName(String(name))} (${columns.join(', ')})`))
   }
 }
 
@@ -237,10 +247,16 @@ export function columnNames(database: DatabaseSync, table: string): string[] {
     .map(({ name }) => String(name))
 }
 
-function attempt(work: () => void): void {
+/** Only the schema is copied: what fails for lack of rows, files or modules may work on the database itself. */
+function attempt(work: () => void): boolean {
   try {
     work()
+    return true
   } catch {
-    // Only the schema is copied: what fails for lack of rows, files or modules may work on the database itself.
+    return false
   }
+}
+
+export function quoteName(name: string): string {
+  return `"${name.replaceAll('"', '""')}"`
 }

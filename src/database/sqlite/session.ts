@@ -5,7 +5,7 @@ import { count } from '../../core/text.ts'
 import type { Watch } from '../database.ts'
 import { isOurs } from '../state.ts'
 import { isSqliteError } from './errors.ts'
-import { columnNames, type Rehearsal, rehearse, tableNames } from './rehearse.ts'
+import { columnNames, quoteName, type Rehearsal, rehearse, tableNames } from './rehearse.ts'
 
 /** Whether a text has the words without which no script takes a table away. */
 function mayDropTable({ text }: Script): boolean {
@@ -198,8 +198,4 @@ function refuseDangling(
       hint: `foreign keys are not enforced while a script drops a table that others refer to: put the rows of ${child} right in it, or delete rows of ${parent} in a migration of its own, where ON DELETE works`,
     })
   }
-}
-
-function quoteName(name: string): string {
-  return `"${name.replaceAll('"', '""')}"`
 }
