@@ -1,12 +1,6 @@
 import { readdirSync, rmSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
-import {
-  type BackupPlace,
-  backupNames,
-  backupPrefix,
-  checkBackupPlace,
-  surplusBackups,
-} from '../core/backup.ts'
+import { type BackupPlace, backupNames, checkBackupPlace, surplusBackups } from '../core/backup.ts'
 import { MigrateError } from '../core/errors.ts'
 import type { Dialect } from '../core/migrations.ts'
 import { shortest } from '../core/text.ts'
@@ -60,27 +54,26 @@ export async function takeBackup(database: Database, options: BackupOptions): Pr
   throwIfStopped(signal)
   if (file !== undefined) refuseTaken(file)
   const folder = file === undefined ? dir : dirname(file)
-  const prefix = backupPrefix(dialect, name)
   return withWorkFolder(folder, async (work) => {
     const copy = join(work, 'copy')
     const facts = await database.backup(copy, copyOptions(options))
     throwIfStopped(signal)
-    const written = publish(copy, file === undefined ? pathsIn(dir, dialect, prefix) : [file])
+    const written = publish(copy, file === undefined ? pathsIn(dir, dialect) : [file])
     options.logger?.info(`wrote the backup ${shortest(written)}`)
-    const removed = file !== undefined || keep === undefined ? [] : prune(dialect, prefix, written, keep)
+    const removed = file !== undefined || keep === undefined ? [] : prune(dialect, written, keep)
     return { dialect, database: name, file: shortest(written), ...facts, removed }
   })
 }
 
-function* pathsIn(dir: string, dialect: Dialect, prefix: string): Generator<string> {
-  for (const name of backupNames(dialect, prefix, new Date())) yield join(dir, name)
+function* pathsIn(dir: string, dialect: Dialect): Generator<string> {
+  for (const name of backupNames(dialect, new Date())) yield join(dir, name)
 }
 
 /** Removes the oldest backups, once a new one is there. What is no backup of this kind stays, whatever its name. */
-function prune(dialect: Dialect, prefix: string, written: string, keep: number): string[] {
+function prune(dialect: Dialect, written: string, keep: number): string[] {
   const dir = dirname(written)
   const backups = readdirSync(dir).filter((name) => isBackup(join(dir, name), dialect))
-  const surplus = surplusBackups(dialect, prefix, backups, basename(written), keep)
+  const surplus = surplusBackups(dialect, backups, basename(written), keep)
   return surplus.map((name) => {
     rmSync(join(dir, name), { recursive: true })
     return shortest(join(dir, name))

@@ -244,7 +244,7 @@ async function apply(
       async (run) => {
         for (const [index, step] of steps.entries()) {
           tell('started', index)
-          await run(step.script)
+          await run(await stash(index, step, run))
           await record(step, run)
         }
         await run(moveOn(steps.length))
@@ -325,17 +325,22 @@ function checkOptions(options: ChangeOptions & { readonly all?: boolean }): void
   if (steps !== undefined && !(Number.isSafeInteger(steps) && steps > 0)) {
     throw new MigrateError('USAGE', 'steps must be a whole number from 1', { hint: 'such as --steps 1' })
   }
-  if (lockTimeout !== undefined && !(lockTimeout >= 0)) {
-    throw new MigrateError('USAGE', 'the lock timeout must be a number from 0', {
-      hint: 'such as --lock-timeout 60',
-    })
-  }
+  checkLockTimeout(lockTimeout)
   if (transaction !== undefined && !['each', 'all'].includes(transaction)) {
     throw new MigrateError('USAGE', 'transaction must be each or all', { hint: 'such as --transaction all' })
   }
   if (interrupted !== undefined && !DECISIONS.includes(interrupted)) {
     throw new MigrateError('USAGE', `interrupted must be one of ${DECISIONS.join(', ')}`, {
       hint: 'such as --interrupted again',
+    })
+  }
+}
+
+/** @throws USAGE */
+export function checkLockTimeout(lockTimeout: number | undefined): void {
+  if (lockTimeout !== undefined && !(lockTimeout >= 0)) {
+    throw new MigrateError('USAGE', 'the lock timeout must be a number from 0', {
+      hint: 'such as --lock-timeout 60',
     })
   }
 }

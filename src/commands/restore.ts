@@ -8,7 +8,7 @@ import { dialectOfBackup, noBackup } from '../database/files.ts'
 import { TABLE } from '../database/history.ts'
 import { dialectOf, sqlitePath, type Target } from '../database/target.ts'
 import { type BackupOptions, copyOptions, takeBackup } from './backup.ts'
-import { lockOptions } from './change.ts'
+import { checkLockTimeout, lockOptions } from './change.ts'
 import { DEFAULT_DATABASE, type Options } from './options.ts'
 
 export interface RestoreOptions extends Pick<Options, 'database' | 'logger' | 'onProgress' | 'signal'> {
@@ -42,6 +42,7 @@ export interface RestoreResult extends BackupFacts {
 export async function restore(options: RestoreOptions): Promise<RestoreResult> {
   const { file, database: target = DEFAULT_DATABASE, replace = false, backup: place = {} } = options
   checkBackupPlace(place)
+  checkLockTimeout(options.lockTimeout)
   refuseItself(file, target)
   const dialect = dialectOfBackup(file)
   if (dialect !== dialectOf(target)) {

@@ -3,8 +3,7 @@ import type { Dialect } from '../core/migrations.ts'
 import { list } from '../core/text.ts'
 import { withDatabase } from '../database/database.ts'
 import { TABLE } from '../database/history.ts'
-import { publicStash, readStashes, type Stash, stashName } from '../database/stash.ts'
-import { stateWriter } from '../database/state.ts'
+import { dropStashes, publicStash, readStashes, type Stash } from '../database/stash.ts'
 import { lockOptions } from './change.ts'
 import { type ChangeOptions, DEFAULT_DATABASE, type Options } from './options.ts'
 
@@ -69,14 +68,7 @@ export async function stashDrop(options: StashDropOptions): Promise<StashDropRes
           hint: numbers.length === 0 ? 'the stash is empty' : `there is ${list(numbers)}`,
         })
       }
-      const write = await stateWriter(database)
-      await database.transaction(async (run) => {
-        for (const stash of dropped) {
-          const table = await database.qualify(stashName(stash.number))
-          await run({ file: table, text: `DROP TABLE ${table}`, own: true })
-          await run(write(`stash ${stash.number}`, undefined))
-        }
-      })
+      await database.transaction((run) => dropStashes(database, run, dropped))
       return { ...result, dropped: dropped.map(publicStash) }
     })
   })

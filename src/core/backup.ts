@@ -14,22 +14,14 @@ export interface BackupPlace {
 /** What ends the default name: a file on SQLite, a folder on PostgreSQL. */
 const ENDINGS: Record<Dialect, string> = { sqlite: '.db', postgres: '' }
 
-/**
- * What the default names of a database's backups begin with: its own name, so that the backups of two databases in
- * one folder are told apart. `data/nexflow.db` and `postgres://host/nexflow` give `nexflow`.
- */
-export function backupPrefix(dialect: Dialect, database: string): string {
-  const path = dialect === 'sqlite' ? database : database.replace(/\?.*$/, '')
-  const base = path.replace(/^.*[/\\]/, '')
-  const name = dialect === 'sqlite' ? base.replace(/(?<=.)\.[^.]*$/, '') : base
-  return name.replace(/[^\p{L}\p{N}-]+/gu, '_').replace(/^_+|_+$/g, '') || 'backup'
-}
+/** What the default names begin with, as in the guide. */
+const PREFIX = 'nexflow'
 
 /** The default names of a backup, the next one for where the one before is taken: UTC, so that none comes twice. */
-export function* backupNames(dialect: Dialect, prefix: string, now: Date): Generator<string> {
+export function* backupNames(dialect: Dialect, now: Date): Generator<string> {
   const digits = now.toISOString().replace(/\D/g, '')
   const stamp = `${digits.slice(0, 8)}_${digits.slice(8, 14)}`
-  for (let n = 1; ; n++) yield `${prefix}_${stamp}${n === 1 ? '' : `_${n}`}${ENDINGS[dialect]}`
+  for (let n = 1; ; n++) yield `${PREFIX}_${stamp}${n === 1 ? '' : `_${n}`}${ENDINGS[dialect]}`
 }
 
 /**
@@ -39,14 +31,13 @@ export function* backupNames(dialect: Dialect, prefix: string, now: Date): Gener
  */
 export function surplusBackups(
   dialect: Dialect,
-  prefix: string,
   names: readonly string[],
   newest: string,
   keep: number,
 ): string[] {
   const found = names.flatMap((name) => {
-    if (name === newest || !name.startsWith(`${prefix}_`) || !name.endsWith(ENDINGS[dialect])) return []
-    const rest = name.slice(prefix.length, name.length - ENDINGS[dialect].length)
+    if (name === newest || !name.startsWith(`${PREFIX}_`) || !name.endsWith(ENDINGS[dialect])) return []
+    const rest = name.slice(PREFIX.length, name.length - ENDINGS[dialect].length)
     const [, stamp, n = '1'] = /^_(\d{8}_\d{6})(?:_(\d+))?$/.exec(rest) ?? []
     return stamp === undefined ? [] : { name, order: `${stamp}_${n.padStart(9, '0')}` }
   })

@@ -208,6 +208,16 @@ export async function copySql(database: Database, stash: FullStash): Promise<Sql
   return { file: STASH, text: sql, own: true }
 }
 
+/** Drops stashes for good. */
+export async function dropStashes(database: Database, run: Run, stashes: readonly Stash[]): Promise<void> {
+  const write = await stateWriter(database)
+  for (const { number } of stashes) {
+    const table = await database.qualify(stashName(number))
+    await run({ file: STASH, text: `DROP TABLE ${table}`, own: true })
+    await run(write(`stash ${number}`, undefined))
+  }
+}
+
 /** What `up` has put back of a stash. */
 export interface GivenBack {
   readonly stash: Stash
@@ -272,7 +282,8 @@ async function refusing<T>(stash: Stash, work: () => Promise<T>): Promise<T> {
   try {
     return await work()
   } catch (error) {
-    if (error instanceof MigrateError && error.code !== 'SQL') throw error
+    // What has a hint is not the fault of the values: the disk, the connection.
+    if (error instanceof MigrateError && error.hint !== undefined) throw error
     throw refuse(stash, (error as Error).message, error)
   }
 }

@@ -9,6 +9,11 @@ export const STATE = 'schema_migrations_state'
 
 export const STATE_TABLE = '(name TEXT PRIMARY KEY NOT NULL, value TEXT NOT NULL)'
 
+/** Whether a table is this tool's own: the history, what is beside it, and the stash. */
+export function isOurs(table: string): boolean {
+  return table.startsWith('schema_migrations')
+}
+
 /** Who holds the lock. */
 export interface Holder {
   readonly host: string

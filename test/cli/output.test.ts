@@ -5,7 +5,7 @@ import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { describe, test } from 'node:test'
-import { bytesText, errorText } from '../../src/cli/output.ts'
+import { bytesProgress, errorText } from '../../src/cli/output.ts'
 import { MigrateError } from '../../src/index.ts'
 import { KINDS, withFolder } from '../matrix.ts'
 import { json, run, start } from '../process.ts'
@@ -180,7 +180,7 @@ describe('3 who reads', () => {
 
 test('3.4 long work in bytes: how much of how much, how fast, and no more often than it is to be said', () => {
   let time = 0
-  const text = bytesText(2000, () => time)
+  const text = bytesProgress(2000, () => time)
   const event = { type: 'bytes', what: 'backup', total: 4e9 } as const
   assert.equal(text({ ...event, done: 1e9 }), undefined)
   time = 1999

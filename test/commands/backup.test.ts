@@ -586,7 +586,26 @@ describe('7 SQLite', () => {
       writer.close()
     }))
 
-  test('7.6 a damaged database has no backup that looks whole', () =>
+  test('7.6 outside WAL mode writers wait, and a warning says so', () =>
+    withFolder(async (dir) => {
+      const path = join(dir, 'app.db')
+      const database = new DatabaseSync(path)
+      database.exec('CREATE TABLE a (id INTEGER)')
+      chmodSync(path, 0o600)
+      const warned: string[] = []
+      const logger = { info: () => {}, warn: (message: string) => warned.push(message) }
+      const { file } = await backup({ database, dir, logger })
+      assert.match(warned.join(), /not in WAL mode/)
+      assert.equal(statSync(file).mode & 0o777, 0o600)
+      database.close()
+    }))
+
+  test('7.7 a time to wait that is none', async () => {
+    const options = { file: 'none', lockTimeout: Number.NaN }
+    assert.equal((await errorOf(restore(options))).code, 'USAGE')
+  })
+
+  test('7.8 a damaged database has no backup that looks whole', () =>
     withFolder(async (dir) => {
       const path = join(dir, 'app.db')
       await up({ database: path, migrations })

@@ -55,10 +55,18 @@ export async function backup(source: Source, to: string, options: CopyOptions): 
   )
   const programs = await findPrograms(Math.floor(Number(version?.number) / 10000))
   const { tables, values } = await withSnapshot(source, async (snapshot) => {
+    const stop = new AbortController()
+    const signal = AbortSignal.any([stop.signal, ...(options.signal ? [options.signal] : [])])
     const counted = countTables(source, options)
-    // Whichever fails first ends both.
-    const [contents] = await Promise.all([counted, dump(programs, source, snapshot, to, options)])
-    return contents
+    counted.catch(() => stop.abort())
+    // The snapshot lasts until both have ended.
+    const [contents, dumped] = await Promise.allSettled([
+      counted,
+      dump(programs, source, snapshot, to, { ...options, signal }),
+    ])
+    if (contents.status === 'rejected') throw contents.reason
+    if (dumped.status === 'rejected') throw dumped.reason
+    return contents.value
   })
   const files = await verifyDump(programs, source, to, tables, values, options)
   const written = {

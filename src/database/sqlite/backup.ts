@@ -273,14 +273,14 @@ export async function restore(
     const source = openStill(from)
     try {
       if (path !== null) await overwrite(native, path, name, source, options)
-      else if (missing !== undefined) await make(missing, source, options)
+      else if (missing !== undefined) await make(missing, from, source, options)
     } finally {
       source.close()
     }
   })
 }
 
-async function make(path: string, source: DatabaseSync, options: CopyOptions): Promise<void> {
+async function make(path: string, from: string, source: DatabaseSync, options: CopyOptions): Promise<void> {
   // SQLite would take it for this database's and write its pages into it.
   const left = ['-wal', '-journal'].map((end) => `${path}${end}`).find((file) => existsSync(file))
   if (left !== undefined) {
@@ -291,6 +291,7 @@ async function make(path: string, source: DatabaseSync, options: CopyOptions): P
   await withWorkFolder(dirname(path), async (folder) => {
     const copied = join(folder, 'copy')
     await copy(source, copied, 'restore', options)
+    chmodSync(copied, statSync(from).mode & 0o777)
     publish(copied, [path])
   })
 }

@@ -2,6 +2,7 @@ import { constants, DatabaseSync } from 'node:sqlite'
 import { MigrateError } from '../../core/errors.ts'
 import type { Script } from '../../core/script.ts'
 import type { Loss, Shape } from '../stash.ts'
+import { isOurs } from '../state.ts'
 import { shapeOf } from './introspect.ts'
 import { type Action, type Statement, walk } from './script.ts'
 
@@ -60,7 +61,7 @@ export function losses(database: DatabaseSync, scripts: readonly Script[]): Loss
   return rehearse(database, scripts).map(({ gone, written, shapes }) =>
     gone.flatMap(({ table, columns, droppedAs, carried }): Loss[] => {
       const shape = shapes.get(table)
-      if (shape === undefined || table.startsWith('schema_migrations')) return []
+      if (shape === undefined || isOurs(table)) return []
       // SQLite can take no foreign key off a table, and with one the rows would still hold on to others.
       const parkable =
         columns === undefined && droppedAs === table && !written.has(table) && shape.foreignKeys.length === 0
@@ -102,7 +103,9 @@ function watch(copy: DatabaseSync, script: Script, from: number): Rehearsal {
   const visit = ({ actions, run }: Statement) => {
     const ours = actions.filter(({ schema }) => schema === 'main')
     const drops = actions.filter(({ code }) => DROPS.includes(code)).map(({ first }) => first ?? '')
-    for (const { first } of ours.filter(({ code }) => DROPS_OTHER.includes(code))) dropped.add(first ?? '')
+    // DROP TABLE names its triggers too, and nobody has said that they should go.
+    const others = drops.length === 0 ? ours.filter(({ code }) => DROPS_OTHER.includes(code)) : []
+    for (const { first } of others) dropped.add(first ?? '')
     const writes = drops.length === 0 ? ours.filter(isWrite) : []
     for (const { first } of writes) written.add(first ?? '')
     if (writes.length > 0) {

@@ -92,10 +92,20 @@ export function walk(
     if (endsTransaction) throw transactionStatement(sql, spot.start)
     if (!isSqliteError(error)) throw error
     const at = spot.start + findError(database, sql.text.slice(spot.start, spot.end), error.message)
-    throw fromSqlite(error, name) ?? sqlError(sql, { ...spot, at }, 'sqlite', error.message, { cause: error })
+    throw (
+      fromSqlite(error, name) ??
+      sqlError(sql, { ...spot, at }, 'sqlite', error.message, { hint: advice(error.message), cause: error })
+    )
   } finally {
     if (ask) database.setAuthorizer(null)
   }
+}
+
+/** A rename reads every view and trigger, and finds that what they refer to is not there at this moment. */
+function advice(message: string): string | undefined {
+  const [, kind, name] = /^error in (view|trigger) (\S+): no such table/.exec(message) ?? []
+  if (kind === undefined) return undefined
+  return `drop the ${kind} ${name} before the table is dropped and make it again at the end; or write PRAGMA legacy_alter_table = ON before the rename and OFF behind it`
 }
 
 /** Runs a statement to its end, whether it gives rows or not. An iterator for each would hold memory for long. */

@@ -3,6 +3,7 @@ import { MigrateError } from '../../core/errors.ts'
 import type { Script } from '../../core/script.ts'
 import { count } from '../../core/text.ts'
 import type { Watch } from '../database.ts'
+import { isOurs } from '../state.ts'
 import { isSqliteError } from './errors.ts'
 import { columnNames, type Rehearsal, rehearse, tableNames } from './rehearse.ts'
 
@@ -101,10 +102,7 @@ interface Inventory {
 function takeInventory(native: DatabaseSync, { dropsReferenced, rebuilt, written }: Rehearsal): Inventory {
   const rows = new Map<string, number>()
   // Our own, the history among them, are written by us meanwhile.
-  const others = tableNames(native).filter(
-    (name) => !written.has(name) && !name.startsWith('schema_migrations'),
-  )
-  for (const table of others) {
+  for (const table of tableNames(native).filter((name) => !written.has(name) && !isOurs(name))) {
     const row = native.prepare(`SELECT count(*) AS n FROM main.${quoteName(table)}`).get()
     rows.set(table, Number(row?.n))
   }
