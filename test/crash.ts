@@ -44,6 +44,7 @@ export async function crash(kind: Kind, options: CrashOptions): Promise<Crashes>
   const { withFolder } = await import('./matrix.ts')
   await withFolder(async (folder) => {
     const worker = await bundle(folder)
+    await warm(kind, worker)
     const seeds = Array.from({ length: Math.ceil(kills / each) }, (_, i) => seed + i)
     const lane = async () => {
       for (let next = seeds.shift(); next !== undefined; next = seeds.shift()) {
@@ -73,6 +74,15 @@ async function bundle(folder: string): Promise<string> {
     },
   })
   return join(folder, 'worker', 'crash-worker.mjs')
+}
+
+/** One comes through, so that the others find its code compiled. */
+async function warm({ dialect, scratch }: Kind, worker: string): Promise<void> {
+  const migrations = filesOf(historyOf(dialect, 0, 9))
+  const victims = new Victims(worker)
+  await scratch(({ url: database }) =>
+    victims.run({ dialect, database, migrations, operations: ['up', 'down all', 'open'], killAt: 0 }),
+  ).finally(() => victims.close())
 }
 
 /** What is found in a database. */
@@ -448,16 +458,19 @@ class Lane {
     const stride = Math.max(1, Math.ceil((1.7 * calls) / budget))
     for (let call = 1 + random(stride); call <= calls && this.#left > 0; call += stride) {
       await this.#kill(['down all'], call)
-      if (random(3) === 0) {
-        await this.#finish()
-        continue
-      }
-      const { database, migrations } = this.#on
-      await down({ database, migrations, all: true })
-      assert.equal((await this.#check()).applied.length, 0)
+      if (random(8) === 0) await this.#empty()
+      if (random(3) === 0) await this.#finish()
       await this.#kill([random(2) ? 'up' : 'open'], call)
-      await this.#finish()
+      if (random(3) > 0) await this.#finish()
     }
+  }
+
+  /** The next "down" goes on by itself too, where an "up" was not what was killed. */
+  async #empty(): Promise<void> {
+    const { database, migrations } = this.#on
+    if ((await this.#check()).note?.direction === 'up') await this.#finish()
+    await down({ database, migrations, all: true })
+    assert.equal((await this.#check()).applied.length, 0)
   }
 
   /** Up and down as chance has it, killed at any moment. */
@@ -465,7 +478,7 @@ class Lane {
     const { random } = this.#on
     const all: Operation[] = ['up', 'open', 'down', 'down', 'down all']
     const operations = Array.from({ length: 20 }, () => all[random(all.length)] ?? 'up')
-    await this.#kill(operations, 0, random(120))
+    await this.#kill(operations, 0, random(80))
     if (random(2) === 0) await this.#finish()
   }
 

@@ -3,7 +3,10 @@ import { once } from 'node:events'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 
-const BIN = join(import.meta.dirname, '../src/cli/bin.ts')
+export const BIN = join(import.meta.dirname, '../src/cli/bin.ts')
+
+/** Hundreds of processes start: each but the first finds its code compiled. */
+const CACHE = join(import.meta.dirname, '../node_modules/.cache/nexflow-test')
 
 export interface Run {
   readonly status: number | null
@@ -22,7 +25,7 @@ export interface RunOptions {
 export function start(args: readonly string[], { cwd, env = {}, uid }: RunOptions = {}): ChildProcess {
   return spawn(process.execPath, [BIN, ...args], {
     cwd,
-    env: { PATH: process.env.PATH, HOME: process.env.HOME, ...env },
+    env: { PATH: process.env.PATH, HOME: process.env.HOME, NODE_COMPILE_CACHE: CACHE, ...env },
     ...(uid !== undefined && { uid, gid: uid }),
     stdio: ['ignore', 'pipe', 'pipe'],
   })

@@ -1,83 +1,39 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
-import { mkdirSync, statSync, writeFileSync } from 'node:fs'
+import { writeFileSync } from 'node:fs'
+import { hostname } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { describe, test } from 'node:test'
-import { setTimeout } from 'node:timers/promises'
-import { type Dialect, down, status, up } from '../src/index.ts'
-import { KINDS, type Scratch, withFolder } from './matrix.ts'
+import { down, status, up } from '../src/index.ts'
+import { ENDLESS, kill, withFiles } from './endless.ts'
+import { KINDS, type Scratch } from './matrix.ts'
 import { json, start } from './process.ts'
 import { errorOf } from './tools.ts'
-
-/** Does `work` with a folder of these files. */
-function withFiles<T>(files: Record<string, string>, work: (folder: string) => Promise<T>): Promise<T> {
-  return withFolder((folder) => {
-    mkdirSync(join(folder, 'migrations'))
-    for (const [name, sql] of Object.entries(files)) writeFileSync(join(folder, 'migrations', name), sql)
-    return work(join(folder, 'migrations'))
-  })
-}
-
-/**
- * The end of a script that never ends, so that whoever runs it is killed in it for certain, and how to see from
- * outside that it has come there.
- */
-const ENDLESS: Record<Dialect, { sql: string; reached: (database: Scratch) => Promise<boolean> }> = {
-  sqlite: {
-    // More than the cache holds: it is written to the log before the commit, where it can be seen.
-    sql: `CREATE TABLE filler (data BLOB);
-      WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT 10000) INSERT INTO filler SELECT randomblob(1000) FROM n;
-      WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n;`,
-    reached: async ({ url }) =>
-      (statSync(`${url.slice('sqlite:'.length)}-wal`, { throwIfNoEntry: false })?.size ?? 0) > 1_000_000,
-  },
-  postgres: {
-    sql: 'SELECT pg_sleep(600);',
-    reached: async ({ query }) =>
-      (
-        await query(
-          `SELECT 1 FROM pg_stat_activity WHERE wait_event = 'PgSleep' AND datname = current_database()`,
-        )
-      ).length > 0,
-  },
-}
-
-/** Starts the command line and kills it, without a chance to clean up, in the endless script. */
-async function kill(args: readonly string[], database: Scratch, dialect: Dialect): Promise<void> {
-  const child = start([...args, '--database', database.url])
-  const ended = once(child, 'exit')
-  while (!(await ENDLESS[dialect].reached(database))) {
-    assert.equal(child.exitCode, null, 'it has ended before it was killed')
-    await setTimeout(10)
-  }
-  child.kill('SIGKILL')
-  assert.deepEqual(await ended, [null, 'SIGKILL'])
-}
 
 for (const kind of KINDS) {
   const seed = `CREATE TABLE a (id INTEGER PRIMARY KEY);\nINSERT INTO a VALUES (1);\n`
   const change = 'CREATE TABLE b (id INTEGER PRIMARY KEY);\nINSERT INTO a VALUES (2);\n'
 
-  describe(`twenty at once, ${kind.label}`, () => {
+  describe(`fifty at once, ${kind.label}`, () => {
     test('1 up: one applies everything, the others find nothing to do', () =>
       kind.scratch(async ({ url, query }) => {
-        const runs = await Promise.all(Array.from({ length: 20 }, () => json(['up', '--database', url])))
+        const runs = await Promise.all(Array.from({ length: 50 }, () => json(['up', '--database', url])))
         assert.deepEqual(
           runs.flatMap((run) => run.document.error ?? []),
           [],
         )
-        assert.deepEqual(runs.map((run) => run.document.applied?.length).sort(), [...Array(19).fill(0), 3])
+        assert.deepEqual(runs.map((run) => run.document.applied?.length).sort(), [...Array(49).fill(0), 3])
         assert.equal((await query('SELECT * FROM schema_migrations')).length, 3)
       }))
 
     test('2 down: each rolls back what the others have left', () =>
       kind.scratch(async ({ url, tables }) => {
         await up({ database: url })
-        const runs = await Promise.all(Array.from({ length: 20 }, () => json(['down', '--database', url])))
+        const runs = await Promise.all(Array.from({ length: 50 }, () => json(['down', '--database', url])))
         assert.deepEqual(
           runs.map((run) => run.status),
-          Array(20).fill(0),
+          Array(50).fill(0),
         )
         const ids = runs.flatMap((run) => run.document.rolledBack?.map(({ id }) => id) ?? [])
         assert.deepEqual(ids.sort(), ['000001_init_schema', '000002_add_indexes', '000003_add_user_metadata'])
@@ -94,11 +50,11 @@ for (const kind of KINDS) {
             },
             async (dir) => {
               const runs = await Promise.all(
-                Array.from({ length: 20 }, () => json(['up', '--database', url, '--dir', dir])),
+                Array.from({ length: 50 }, () => json(['up', '--database', url, '--dir', dir])),
               )
               assert.deepEqual(
                 runs.map((run) => run.status),
-                Array(20).fill(0),
+                Array(50).fill(0),
               )
               const [row] = await query(`SELECT indisvalid FROM pg_index WHERE indexrelid = 'a_id'::regclass`)
               assert.equal(row?.indisvalid, true)
@@ -174,6 +130,14 @@ for (const kind of KINDS) {
           const holder = start(['up', '--database', url, '--dir', dir])
           if (holder.stderr === null) throw new Error('the process has no output')
           await once(createInterface(holder.stderr), 'line')
+          const waiter = start(['up', '--database', url, '--dir', dir])
+          if (waiter.stderr === null) throw new Error('the process has no output')
+          const [told] = await once(createInterface(waiter.stderr), 'line')
+          assert.equal(
+            String(told).replace(/since \S+Z and/, 'since then and'),
+            `nexflow-migrate on ${hostname()} (pid ${holder.pid}) has been migrating since then and is at 1_a: waiting for it`,
+          )
+          waiter.kill('SIGKILL')
           const waiting: string[] = []
           const error = await errorOf(
             up({

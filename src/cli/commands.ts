@@ -23,8 +23,10 @@ import {
   stashDropText,
   stashListText,
   statusText,
+  tell,
   upText,
 } from './output.ts'
+import { stopSignal } from './stop.ts'
 
 /** An option of the command line: what stands behind it, if anything, and what it does. */
 export interface Option {
@@ -208,6 +210,7 @@ export const COMMANDS: Readonly<Record<string, Command>> = {
       const { database } = await common(values)
       const { backup: place } = await settings(values)
       const result = await backup({
+        signal: stopSignal(),
         ...(database !== undefined && { database }),
         ...placeOf(place),
         ...(file !== undefined && { file }),
@@ -239,6 +242,7 @@ export const COMMANDS: Readonly<Record<string, Command>> = {
       }
       const result = await restore({
         file,
+        signal: stopSignal(),
         ...(database !== undefined && { database }),
         ...lockTimeout(values),
         replace: values.replace === true,
@@ -252,7 +256,7 @@ export const COMMANDS: Readonly<Record<string, Command>> = {
 }
 
 /** Sentences that people must see. */
-const WARN = { info: () => {}, warn: (message: string) => void process.stderr.write(`warning: ${message}\n`) }
+const WARN = { info: () => {}, warn: (message: string) => tell(`warning: ${message}\n`) }
 
 /** Where the config file puts backups. */
 function placeOf({ dir, keep }: Settings['backup'] = {}): BackupPlace {
@@ -290,6 +294,7 @@ async function common(
     ...(database !== undefined && { database }),
     ...(dir !== undefined && { migrations: dir }),
     ...(wanted && { backup: placeOf(place) }),
+    signal: stopSignal(),
   }
 }
 

@@ -1,7 +1,8 @@
 import { parseArgs } from 'node:util'
 import { CODES, didYouMean, MigrateError } from '../index.ts'
 import { COMMANDS, COMMON, type Option, usage, type Values } from './commands.ts'
-import { errorText, showProgress } from './output.ts'
+import { errorText, ignoreGone, showProgress, tell } from './output.ts'
+import { isStopped } from './stop.ts'
 
 /**
  * The command line.
@@ -38,7 +39,7 @@ async function run(argv: readonly string[]): Promise<number> {
     progress.clear()
     if (values.json) print(JSON.stringify(result))
     else if (!values.quiet) print(text)
-    return status
+    return isStopped() ? CODES.ABORTED : status
   } finally {
     progress.clear()
   }
@@ -93,14 +94,11 @@ function fail(error: unknown, json: boolean, verbose: boolean): number {
           cause: error,
         })
   if (json) print(JSON.stringify({ error: known }))
-  else process.stderr.write(errorText(known, verbose))
+  else tell(errorText(known, verbose))
   return CODES[known.code]
 }
 
 function print(text: string): void {
-  // A reader that has seen enough (`| head`) is no failure.
-  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code !== 'EPIPE') throw error
-  })
+  process.stdout.on('error', ignoreGone)
   process.stdout.write(`${text}\n`)
 }

@@ -133,6 +133,20 @@ function factsText({ bytes, tables, rows }: Pick<BackupResult, 'bytes' | 'tables
   return [bytesText(bytes), ...(tables > 0 ? [count(tables, 'table'), count(rows, 'row')] : [])].join(', ')
 }
 
+/** Whoever was to read it has gone: `| head`, or a terminal that was closed. That is no failure. */
+export function ignoreGone(error: NodeJS.ErrnoException): void {
+  if (error.code !== 'EPIPE' && error.code !== 'EIO') throw error
+}
+
+let listened = false
+
+/** Writes to stderr. */
+export function tell(text: string): void {
+  if (!listened) process.stderr.on('error', ignoreGone)
+  listened = true
+  process.stderr.write(text)
+}
+
 /** An error as people read it: what, where, and what to do next. */
 export function errorText(error: MigrateError, verbose: boolean): string {
   const { file, line, column, excerpt, hint, done = [], backup } = error.details
@@ -184,17 +198,17 @@ export function bytesProgress(every: number, now = () => performance.now()) {
 export function showProgress() {
   let live = false
   const clear = () => {
-    if (live) process.stderr.write('\r\x1b[2K')
+    if (live) tell('\r\x1b[2K')
     live = false
   }
   const say = (text: string) => {
     clear()
     live = process.stderr.isTTY
-    process.stderr.write(live ? text : `${text}\n`)
+    tell(live ? text : `${text}\n`)
   }
   const note = (text: string) => {
     clear()
-    process.stderr.write(`${text}\n`)
+    tell(`${text}\n`)
   }
   const bytes = bytesProgress(process.stderr.isTTY ? OFTEN : SELDOM)
   return {

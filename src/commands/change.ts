@@ -1,3 +1,4 @@
+import { setImmediate as turn } from 'node:timers/promises'
 import { checkBackupPlace } from '../core/backup.ts'
 import { MigrateError } from '../core/errors.ts'
 import { type Dialect, type Direction, type Migration, readMigrations } from '../core/migrations.ts'
@@ -253,6 +254,8 @@ async function apply(
     for (const index of steps.keys()) tell('finished', index)
   }
   const oneByOne = async (index: number, step: Step) => {
+    // SQLite keeps the thread: only between two migrations can a signal be heard.
+    if (signal !== undefined) await turn()
     throwIfAborted(signal)
     tell('started', index)
     const { script } = step

@@ -13,7 +13,7 @@ import { runOutside } from './outside.ts'
 import { parked } from './park.ts'
 import { losses } from './rehearse.ts'
 import { MESSAGE, type Part, pieces, refuseTransactionStatements, send } from './script.ts'
-import { reset, sets, watchClient } from './session.ts'
+import { reset, sets, stoppable, watchClient } from './session.ts'
 
 const BEGIN = { text: 'BEGIN' }
 const COMMIT = { text: 'COMMIT' }
@@ -175,7 +175,7 @@ export async function wrap(native: Pool | ClientBase, url?: string): Promise<Dat
       const literal = pg.escapeLiteral(key)
       const holding = (now: Held) => {
         held = now
-        return work().finally(() => {
+        return stoppable(client, options.signal, work).finally(() => {
           held = undefined
         })
       }

@@ -14,6 +14,10 @@ const MEANINGS: Record<string, { code: Code; hint: string }> = {
   '57P03': { code: 'CONNECTION', hint: 'the server is starting or stopping: run the same command again' },
   '25006': { code: 'READ_ONLY', hint: 'name the primary server, or let this user write' },
   '42501': { code: 'PERMISSION', hint: 'grant this user the right, or use the user that owns the tables' },
+  '57014': {
+    code: 'SQL',
+    hint: 'a timeout or a person has cancelled it: give this user more time (statement_timeout) and run the same command again',
+  },
   '53100': {
     code: 'DATABASE',
     hint: "the server's disk is full: free some space and run the same command again",

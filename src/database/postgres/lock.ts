@@ -34,8 +34,10 @@ export async function withSessionLock<T>(
     // Who holds it for the session may take it for a transaction too. Nobody else may.
     return await work({ guard: `SELECT 1 / pg_try_advisory_xact_lock(${key})::int`, check: async () => {} })
   } finally {
-    // A broken connection has lost the lock already, and the error of the work is the one to tell.
-    await query(`SELECT pg_advisory_unlock(${key})`).catch(() => {})
+    // A broken connection has lost the lock already, and the error of the work is the one to tell. What is cancelled
+    // late may hit this.
+    const unlock = () => query(`SELECT pg_advisory_unlock(${key})`)
+    await unlock().catch(() => unlock().catch(() => {}))
   }
 }
 

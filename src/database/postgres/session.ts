@@ -1,3 +1,6 @@
+import { connect } from 'node:net'
+import type { ClientBase } from 'pg'
+import { MigrateError } from '../../core/errors.ts'
 import type { Part } from './script.ts'
 
 /**
@@ -19,4 +22,55 @@ export function sets(text: string): boolean {
 /** What a script may have set for its session is set back: each begins as if it were the first. */
 export function reset(pooled: boolean): Part {
   return { text: `RESET ROLE;RESET ALL${pooled ? '' : `;${watchClient('session')}`}` }
+}
+
+/**
+ * Does `work`. On a signal to stop, the server cancels the statement that it is at.
+ *
+ * @throws ABORTED in the place of the error with which that statement ended
+ */
+export async function stoppable<T>(
+  client: ClientBase,
+  signal: AbortSignal | undefined,
+  work: () => Promise<T>,
+): Promise<T> {
+  if (signal === undefined) return work()
+  const onAbort = () => cancel(client)
+  signal.addEventListener('abort', onAbort)
+  try {
+    return await work()
+  } catch (error) {
+    if (!signal.aborted || !isCancelled(error)) throw error
+    const { done } = (error as MigrateError).details
+    throw new MigrateError('ABORTED', 'stopped on request, and what was running was taken back', {
+      hint: 'the next "up" goes on from here',
+      ...(done && { done }),
+      cause: signal.reason,
+    })
+  } finally {
+    signal.removeEventListener('abort', onAbort)
+  }
+}
+
+function isCancelled(error: unknown): boolean {
+  return error instanceof MigrateError && (error.cause as { code?: unknown } | undefined)?.code === '57014'
+}
+
+/** https://www.postgresql.org/docs/current/protocol-message-formats.html#PROTOCOL-MESSAGE-FORMATS-CANCELREQUEST */
+const CANCEL_REQUEST = 80877102
+
+/** Asks for it as libpq does: without a session, so that it works where no connection is left, and through poolers. */
+function cancel(client: ClientBase): void {
+  const { host, port, processID, secretKey } = client as ClientBase & Record<string, unknown>
+  const socket = String(host).startsWith('/')
+    ? connect(`${host}/.s.PGSQL.${port}`)
+    : connect(Number(port), String(host))
+  const message = Buffer.alloc(16)
+  message.writeInt32BE(message.length, 0)
+  message.writeInt32BE(CANCEL_REQUEST, 4)
+  message.writeInt32BE(Number(processID), 8)
+  message.writeInt32BE(Number(secretKey), 12)
+  // Where nothing can be cancelled, the statement comes to its end.
+  socket.on('error', () => {})
+  socket.end(message)
 }
