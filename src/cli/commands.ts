@@ -154,7 +154,10 @@ export const COMMANDS: Readonly<Record<string, Command>> = {
       }
       if (verb !== 'drop')
         throw usage('stash needs to know what to do', 'write "stash list" or "stash drop N"')
-      const which = values.all === true ? 'everything in the stash' : `stash ${number}`
+      if ((number === undefined) === (values.all !== true) || /\D/.test(number ?? '')) {
+        throw usage('stash drop needs the number of a stash, or --all', '"stash list" lists them')
+      }
+      const which = number === undefined ? 'everything in the stash' : `stash ${number}`
       await ask(`stash drop destroys the rows of ${which}`, values.yes === true)
       const result = await stashDrop({
         ...options,

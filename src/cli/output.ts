@@ -56,10 +56,11 @@ export function downText({ database, rolledBack, planned, backup, stashed }: Dow
 }
 
 function plannedText(would: string, database: string, planned: readonly PlannedStep[]): string {
-  const steps = planned.map(({ id, file, sql, losses = [] }) =>
+  const steps = planned.map(({ id, file, sql, losses = [], problem }) =>
     [
       `-- ${would} ${id} (${file})`,
       ...losses.map((loss) => `-- ${keptText(loss)}`),
+      ...(problem === undefined ? [] : [`-- this would fail: ${problem}`]),
       `${sql.trimEnd()}\n`,
     ].join('\n'),
   )

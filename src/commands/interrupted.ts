@@ -4,7 +4,7 @@ import type { Direction } from '../core/migrations.ts'
 import { checksumOf, type Script } from '../core/script.ts'
 import type { Spot, Sql } from '../core/sql-error.ts'
 import { count, place } from '../core/text.ts'
-import type { Progress } from '../database/database.ts'
+import type { Finished, Progress } from '../database/database.ts'
 import type { Interrupted } from '../database/state.ts'
 
 /** What a person says of an interrupted script: its statement in doubt has run, is to run again, or all of it is. */
@@ -61,28 +61,30 @@ export function progressOf(
 ): Progress & { readonly begin: Sql } {
   const { text, file } = script
   // Each note has the checksum of all before it: it goes on from the last one's.
-  let hash = process.getBuiltinModule('node:crypto').createHash('sha256')
-  hash.update(text.slice(0, interrupted?.length ?? 0))
+  const hash = process.getBuiltinModule('node:crypto').createHash('sha256')
   const checksum = (sum: Hash) => `sha256:${sum.copy().digest('hex')}`
+  hash.update(text.slice(0, interrupted?.length ?? 0))
   const start = { id, direction, done: 0, started: false, length: 0, session: [] }
   let now: Interrupted = interrupted ?? { ...start, checksum: checksum(hash) }
-  // What is noted may be taken back, and noted otherwise: only the next statement tells that it holds.
-  let next = { now, hash }
-  const doubtful = decision === 'done' || decision === 'again' ? decision : 'unknown'
+  const after = ({ start, end }: Spot, kind: Finished): Interrupted => ({
+    ...now,
+    done: now.done + 1,
+    started: false,
+    length: end,
+    checksum: checksum(hash.copy().update(text.slice(now.length, end))),
+    session: kind === 'session' ? [...now.session, { start, end }] : now.session,
+  })
   return {
     begin: write(now),
     from: now.length,
     session: now.session,
-    doubt: now.started ? doubtful : 'none',
-    note: (spot: Spot, state) => {
-      if (spot.start >= next.now.length) ({ now, hash } = next)
-      if (state === 'started') return write({ ...now, started: true })
-      const sum = hash.copy().update(text.slice(now.length, spot.end))
-      const session =
-        state === 'session' ? [...now.session, { start: spot.start, end: spot.end }] : now.session
-      const done = { done: now.done + 1, started: false, length: spot.end, checksum: checksum(sum), session }
-      next = { now: { ...now, ...done }, hash: sum }
-      return write(next.now)
+    doubt: now.started ? (decision === 'done' || decision === 'again' ? decision : 'unknown') : 'none',
+    started: () => write({ ...now, started: true }),
+    finished: (spot, kind = 'statement') => write(after(spot, kind)),
+    pass: (spot, kind = 'statement') => {
+      const next = after(spot, kind)
+      hash.update(text.slice(now.length, spot.end))
+      now = next
     },
     unknown: (spot: Spot) =>
       new MigrateError(

@@ -1,3 +1,4 @@
+import { MigrateError } from '../core/errors.ts'
 import type { Script } from '../core/script.ts'
 import { bytesText, count } from '../core/text.ts'
 import type { Database, Run } from '../database/database.ts'
@@ -24,10 +25,14 @@ export async function lossesOf(
   database: Database,
   steps: readonly { readonly id: string; readonly script: Script }[],
   discard: boolean,
-): Promise<{ losses: Loss[][]; kept: Kept[][] }> {
+): Promise<{ losses: (Loss[] | MigrateError)[]; kept: (Kept[] | MigrateError)[] }> {
   const losses = await database.losses(steps.map(({ script }) => script))
-  const kept: Kept[][] = []
+  const kept: (Kept[] | MigrateError)[] = []
   for (const [i, some] of losses.entries()) {
+    if (some instanceof MigrateError) {
+      kept.push(some)
+      continue
+    }
     const stashes: Kept[] = []
     for (const loss of some) {
       const stash = await planStash(database, steps[i]?.id ?? '', 0, loss)
@@ -60,8 +65,10 @@ export async function keep(
   run: Run,
   id: string,
   script: Script,
-  losses: readonly Loss[],
+  losses: readonly Loss[] | MigrateError,
 ): Promise<{ stashes: FullStash[]; script: Script }> {
+  // What it takes away could not be found out, for the reason for which it cannot be run.
+  if (losses instanceof MigrateError) throw losses
   if (losses.length === 0) return { stashes: [], script }
   const write = await stateWriter(database)
   const stashes: FullStash[] = []

@@ -8,7 +8,7 @@ import { dialectOfBackup, noBackup } from '../database/files.ts'
 import { TABLE } from '../database/history.ts'
 import { dialectOf, sqlitePath, type Target } from '../database/target.ts'
 import { type BackupOptions, copyOptions, takeBackup } from './backup.ts'
-import { checkLockTimeout, lockOptions } from './change.ts'
+import { checkLockTimeout, lockOptions } from './lock.ts'
 import { DEFAULT_DATABASE, type Options } from './options.ts'
 
 export interface RestoreOptions extends Pick<Options, 'database' | 'logger' | 'onProgress' | 'signal'> {

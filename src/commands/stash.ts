@@ -4,7 +4,7 @@ import { list } from '../core/text.ts'
 import { withDatabase } from '../database/database.ts'
 import { TABLE } from '../database/history.ts'
 import { dropStashes, publicStash, readStashes, type Stash } from '../database/stash.ts'
-import { lockOptions } from './change.ts'
+import { lockOptions } from './lock.ts'
 import { type ChangeOptions, DEFAULT_DATABASE, type Options } from './options.ts'
 
 export interface StashListResult {

@@ -1,5 +1,6 @@
 import type { DatabaseSync } from 'node:sqlite'
 import type { Pool } from 'pg'
+import type { MigrateError } from '../core/errors.ts'
 import type { Dialect } from '../core/migrations.ts'
 import type { Script } from '../core/script.ts'
 import type { Spot, Sql } from '../core/sql-error.ts'
@@ -20,6 +21,9 @@ export interface Watch {
   onForgotten(what: readonly string[]): void
 }
 
+/** What has finished: a statement, or one that sets something for the session only. */
+export type Finished = 'statement' | 'session'
+
 /** How far a script has come that runs outside a transaction. */
 export interface Progress {
   /** Where its next statement begins, in characters. */
@@ -28,8 +32,12 @@ export interface Progress {
   readonly session: readonly Spot[]
   /** Whether the next statement was started and how it ended is not known; or what a person says of it. */
   readonly doubt: 'none' | 'unknown' | 'done' | 'again'
-  /** The SQL that notes that a statement was started, or has finished. */
-  note(spot: Spot, state: 'started' | 'finished' | 'session'): Sql
+  /** The SQL that notes that the next statement was started. */
+  started(): Sql
+  /** The SQL that notes that it has finished. */
+  finished(spot: Spot, kind?: Finished): Sql
+  /** That note holds: the next statement is the one behind it. */
+  pass(spot: Spot, kind?: Finished): void
   /** How to say that nobody but a person can know whether a statement has run. */
   unknown(spot: Spot): Error
 }
@@ -72,10 +80,10 @@ export interface Database {
    */
   dependents(before: readonly Sql[], without: Sql, later: readonly Sql[]): Promise<Sql[]>
   /**
-   * What each of the scripts takes away, one run after the other, found out without changing anything.
-   * Nothing from the first that fails.
+   * What each of the scripts takes away, one run after the other, found out without changing anything. From the first
+   * that fails, its error.
    */
-  losses(scripts: readonly Script[]): Promise<Loss[][]>
+  losses(scripts: readonly Script[]): Promise<(Loss[] | MigrateError)[]>
   /** Inside a transaction: nobody else writes to the table until its end. */
   freeze(schema: string, table: string): Promise<void>
   /** A table as it is now; undefined if it is not there. */

@@ -28,6 +28,8 @@ export interface Shape {
     /** The type is the database's own: it is there for as long as the database is. */
     readonly portable: boolean
     readonly generated: boolean
+    /** An UPDATE may set it. */
+    readonly assignable: boolean
     /** It has a default. */
     readonly fallback: boolean
   }[]
@@ -346,7 +348,11 @@ function converted(database: Database, { name, type, portable }: Column, shape: 
 
 type Own = (text: string) => Promise<void>
 
-/** @returns how many rows stay in the stash */
+/**
+ * Rows that the up script has made itself get their own values back.
+ *
+ * @returns how many rows stay in the stash
+ */
 async function insertRows(
   database: Database,
   own: Own,
@@ -355,31 +361,54 @@ async function insertRows(
   table: string,
 ): Promise<number> {
   const target = `${quoted(stash.schema)}.${quoted(stash.table)}`
-  const rows = async () => Number((await database.query(`SELECT count(*) AS n FROM ${target}`))[0]?.n)
-  const before = await rows()
-  // Without a key, rows that the up script has made could be these.
-  if (shape.keys.length === 0 && before > 0) return stash.rows
-  const values = stash.values.filter(
-    ({ name }) => !shape.columns.some((one) => one.name === name && one.generated),
-  )
-  const exists = (key: Shape['foreignKeys'][number]) => hasParent(database, key, values, shape)
+  const { overriding, text } = SAYS[database.dialect]
+  const now = new Map(shape.columns.map((column) => [column.name, column]))
+  const values = stash.values.filter(({ name }) => !now.get(name)?.generated)
+  const value = (name: string) => {
+    const column = values.find((one) => one.name === name)
+    return column === undefined ? 'NULL' : converted(database, column, shape)
+  }
   const others = shape.foreignKeys.filter((key) => key.table !== stash.table || key.schema !== stash.schema)
+  const exists = (key: Shape['foreignKeys'][number]) => hasParent(database, key, values, shape)
   const nulled = new Map(
     others.filter(({ setsNull }) => setsNull).flatMap((key) => key.columns.map((name) => [name, key])),
   )
-  const selected = values.map((column) => {
-    const value = converted(database, column, shape)
-    const key = nulled.get(column.name)
-    return key === undefined ? value : `CASE WHEN ${exists(key)} THEN ${value} END`
+  const selected = values.map(({ name }) => {
+    const key = nulled.get(name)
+    return key === undefined ? value(name) : `CASE WHEN ${exists(key)} THEN ${value(name)} END`
   })
   const needed = others.filter(({ setsNull }) => !setsNull).map(exists)
+  const [key = [], ...otherKeys] = shape.keys
+  const same = (names: readonly string[]) =>
+    names.map((name) => `present.${quoted(name)} = ${value(name)}`).join(' AND ')
+  // Another row may have taken what is unique beside the key.
+  const taken = otherKeys.map(
+    (other) => `NOT EXISTS (SELECT 1 FROM ${target} AS present WHERE ${same(other)} AND NOT (${same(key)}))`,
+  )
+  const rows = async (of: string) => Number((await database.query(`SELECT count(*) AS n FROM ${of}`))[0]?.n)
+  if (key.length === 0 && !shape.virtual) {
+    // Without a key, equal rows are the same.
+    const equal = values.map(
+      ({ name }) => `${text(`present.${quoted(name)}`)} IS NOT DISTINCT FROM ${text(value(name))}`,
+    )
+    await own(
+      `DELETE FROM ${target} AS present WHERE EXISTS (SELECT 1 FROM ${table} AS kept WHERE ${equal.join(' AND ')})`,
+    )
+  }
+  const before = await rows(target)
+  const changes = values
+    .filter(({ name }) => !key.includes(name) && now.get(name)?.assignable)
+    .map(({ name }) => `${quoted(name)} = excluded.${quoted(name)}`)
+  const update = changes.length === 0 ? 'NOTHING' : `UPDATE SET ${changes.join(', ')}`
+  const conflict = key.length > 0 ? `ON CONFLICT (${key.map(quoted).join(', ')}) DO ${update}` : ''
+  const names = values.map(({ name }) => quoted(name)).join(', ')
   await own(
-    `INSERT INTO ${target} (${values.map(({ name }) => quoted(name)).join(', ')}) ${SAYS[database.dialect].overriding}
-     SELECT ${selected.join(', ')} FROM ${table} AS kept WHERE ${['true', ...needed].join(' AND ')}
-     ${shape.virtual ? '' : 'ON CONFLICT DO NOTHING'}`,
+    `INSERT INTO ${target} (${names}) ${overriding} SELECT ${selected.join(', ')} FROM ${table} AS kept
+     WHERE ${['true', ...needed, ...taken].join(' AND ')} ${conflict}`,
   )
   for (const counter of stash.counters) await own(await counterSql(database, stash, shape, counter))
-  return stash.rows - ((await rows()) - before)
+  if (key.length === 0) return stash.rows - ((await rows(target)) - before)
+  return rows(`${table} AS kept WHERE NOT EXISTS (SELECT 1 FROM ${target} AS present WHERE ${same(key)})`)
 }
 
 /** Whether what a row of the stash refers to is there. */

@@ -37,7 +37,7 @@ export interface Interrupted {
   readonly length: number
   readonly checksum: string
   /** Which of them set something for the session only. */
-  readonly session: readonly Spot[]
+  readonly session: readonly Pick<Spot, 'start' | 'end'>[]
 }
 
 const PROGRAM = basename(process.argv[1] ?? process.execPath).replace(/^bin\.[cm]?[jt]s$/, 'nexflow-migrate')

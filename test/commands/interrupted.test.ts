@@ -92,6 +92,25 @@ for (const kind of KINDS) {
         assert.deepEqual(await ids(scratch), [1])
       }))
 
+    test('1.7 a rollback that goes on takes no other with it', () =>
+      kind.scratch(async ({ url: database, tables }) => {
+        const files = {
+          '1_a': FIRST,
+          '1_a.down': 'DROP TABLE a',
+          '2_b': 'CREATE TABLE b (id INTEGER)',
+          '2_b.down': `${OUTSIDE}INSERT INTO b VALUES (1);\nINSERT INTO none VALUES (1);\nDROP TABLE b;`,
+        }
+        await up({ database, migrations: scripts(files) })
+        await errorOf(down({ database, migrations: scripts(files) }))
+        files['2_b.down'] = files['2_b.down'].replace('none', 'b')
+        const { rolledBack } = await down({ database, migrations: scripts(files) })
+        assert.deepEqual(
+          rolledBack.map(({ id }) => id),
+          ['2_b'],
+        )
+        assert.deepEqual(await tables(), ['a'])
+      }))
+
     test('1.5 what it sets for the session is set again', () =>
       kind.scratch(async (scratch) => {
         const { url: database, query } = scratch

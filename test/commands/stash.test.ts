@@ -266,6 +266,26 @@ for (const kind of KINDS) {
         assert.deepEqual(await meta(scratch), ['x', null, 'z'])
       }))
 
+    test('1.15 rows that the up script makes get their own values back', () =>
+      kind.scratch(async (scratch) => {
+        const { url: database, query } = scratch
+        const migrations = scripts({
+          '1_a': `CREATE TABLE a (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, note TEXT); INSERT INTO a VALUES (1, 'admin', 'seed'), (2, 'guest', 'seed');
+            CREATE TABLE b (x INTEGER, y TEXT); INSERT INTO b VALUES (1, 'seed'), (1, 'seed');`,
+          '1_a.down': 'DROP TABLE b; DROP TABLE a',
+        })
+        await up({ database, migrations })
+        await query(`UPDATE a SET note = 'mine' WHERE id = 1`)
+        await query(`INSERT INTO a VALUES (3, 'more', NULL)`)
+        await query(`INSERT INTO b VALUES (2, NULL)`)
+        const before = await rowsOf(scratch, kind, ['a', 'b'])
+        await down({ database, migrations })
+        const { warnings } = await up({ database, migrations })
+        assert.deepEqual(warnings, [])
+        assert.equal(await rowsOf(scratch, kind, ['a', 'b']), before)
+        assert.deepEqual((await stashList({ database })).stashes, [])
+      }))
+
     if (sqlite) {
       test('1.13 a column that a rebuild leaves out', () =>
         withUsers(async (scratch) => {

@@ -15,6 +15,7 @@ export async function shapeOf(query: Query, table: string): Promise<Shape | unde
           'type', format_type(atttypid, atttypmod),
           'portable', typnamespace = 'pg_catalog'::regnamespace AND (attcollation = 0 OR attcollation IN (SELECT oid FROM pg_collation WHERE collnamespace = 'pg_catalog'::regnamespace)),
           'generated', attgenerated <> '',
+          'assignable', attidentity <> 'a',
           'fallback', atthasdef OR attidentity <> '') ORDER BY attnum)
         FROM pg_attribute JOIN pg_type ON pg_type.oid = atttypid WHERE attrelid = t.oid AND attnum > 0 AND NOT attisdropped) AS columns,
       (SELECT json_agg(names ORDER BY indisprimary DESC, indexrelid) FROM (

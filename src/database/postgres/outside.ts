@@ -32,7 +32,6 @@ export async function runOutside(
     for (const statement of await cut(script)) {
       if (statement.start < progress.from) continue
       const part = partOf(script, statement)
-      const note = (state: 'started' | 'finished' | 'session') => progress.note(statement, state)
       const [kind = ''] = Object.keys(statement.tree)
       if (doubt !== 'none') {
         const seen = await lookUp(client, statement.tree, part.text)
@@ -41,26 +40,27 @@ export async function runOutside(
       if (doubt === 'unknown') throw progress.unknown(statement)
       const decided = doubt
       doubt = 'none'
+      const kindOf = SESSION.includes(kind) ? 'session' : 'statement'
+      const finished = progress.finished(statement, kindOf)
       if (decided === 'done') {
-        await inTransaction(note('finished'))
-        continue
-      }
-      if (SESSION.includes(kind)) {
+        await inTransaction(finished)
+      } else if (kindOf === 'session') {
         await run([part])
-        await inTransaction(note('session'))
-        continue
-      }
-      try {
-        await inTransaction(part, note('finished'))
-      } catch (error) {
-        if (!mustBeOutside(error)) throw error
-        await inTransaction(note('started'))
-        await run([part])
-        // IF NOT EXISTS is content with an index that an interrupted build has left, and that nothing uses.
-        if (kind === 'IndexStmt' && (await lookUp(client, statement.tree, part.text)) === 'again')
+        await inTransaction(finished)
+      } else {
+        try {
+          await inTransaction(part, finished)
+        } catch (error) {
+          if (!mustBeOutside(error)) throw error
+          await inTransaction(progress.started())
           await run([part])
-        await inTransaction(note('finished'))
+          // IF NOT EXISTS is content with an index that an interrupted build has left, and that nothing uses.
+          const left = kind === 'IndexStmt' && (await lookUp(client, statement.tree, part.text)) === 'again'
+          if (left) await run([part])
+          await inTransaction(finished)
+        }
       }
+      progress.pass(statement, kindOf)
     }
   } catch (error) {
     throw outsideTransaction(error)

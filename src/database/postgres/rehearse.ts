@@ -1,11 +1,13 @@
 import type { ClientBase } from 'pg'
+import { MigrateError } from '../../core/errors.ts'
 import type { Script } from '../../core/script.ts'
 import { type Loss, STASH } from '../stash.ts'
 import { mentions } from './dependents.ts'
 import { shapeOf } from './introspect.ts'
 import type { Query } from './lock.ts'
 import { dropped, isTable } from './park.ts'
-import { cut, pieces, send } from './script.ts'
+import { cut, pieces, refuseTransactionStatements, send } from './script.ts'
+import { reset, sets } from './session.ts'
 
 /** A table of the catalog. Numbers stay when names change. */
 interface Table {
@@ -26,35 +28,34 @@ interface Gone {
  * Runs scripts, one after the other, in a transaction that is rolled back, and asks the catalog what each took away:
  * PostgreSQL can roll back every change of a schema, and no reader of SQL sees into functions.
  *
- * @returns what each takes away; nothing from the first that fails
+ * @returns what each takes away; from the first that fails, its error
  */
 export async function losses(
   client: ClientBase,
   query: Query,
   scripts: readonly Script[],
   name: string,
-): Promise<Loss[][]> {
+): Promise<(Loss[] | MigrateError)[]> {
   const found: Loss[][] = []
   await query('BEGIN')
   try {
-    for (const script of scripts) {
+    for (const [i, script] of scripts.entries()) {
       const before = await tables(query)
       await query('SAVEPOINT rehearsal')
-      // What fails here will fail in the same place when it is run, and take nothing away.
-      if (!(await succeeds(() => run(client, script, name)))) break
-      const gone = compare(before, await tables(query))
-      if (gone.length === 0) {
-        found.push([])
-        continue
-      }
-      await query('ROLLBACK TO SAVEPOINT rehearsal')
-      found.push(await describe(query, gone, script))
       await run(client, script, name)
+      const gone = compare(before, await tables(query))
+      if (gone.length > 0) await query('ROLLBACK TO SAVEPOINT rehearsal')
+      found.push(gone.length > 0 ? await describe(query, gone, script) : [])
+      if (gone.length > 0 && i + 1 < scripts.length) await run(client, script, name)
     }
+    return found
+  } catch (error) {
+    // It will fail in the same place when it is run, and take nothing away.
+    if (!(error instanceof MigrateError)) throw error
+    return scripts.map((_, i) => found[i] ?? error)
   } finally {
     await query('ROLLBACK')
   }
-  return scripts.map((_, i) => found[i] ?? [])
 }
 
 async function succeeds(work: () => Promise<void>): Promise<boolean> {
@@ -69,7 +70,11 @@ async function succeeds(work: () => Promise<void>): Promise<boolean> {
 /** Runs a script inside the transaction; of one that runs outside, what can be. */
 async function run(client: ClientBase, script: Script, name: string): Promise<void> {
   if (script.transaction) {
-    for await (const piece of pieces(script)) await send(client, [piece], name)
+    for await (const piece of pieces(script)) {
+      await refuseTransactionStatements(piece)
+      await send(client, [piece], name)
+    }
+    if (sets(script.text)) await send(client, [reset(true)], name)
     return
   }
   for (const { start, end } of await cut(script)) {

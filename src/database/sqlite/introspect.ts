@@ -37,6 +37,7 @@ export function shapeOf(native: DatabaseSync, table: string): Shape | undefined 
       name: String(name),
       type: String(type),
       portable: true,
+      assignable: true,
       generated: Number(hidden) > 1,
       fallback: fallback !== null,
     })),

@@ -17,10 +17,11 @@ export function runOutside(native: DatabaseSync, script: Script, progress: Progr
   const visit = ({ spot, actions, run }: Statement) => {
     if (actions.some(({ code }) => SESSION.includes(code))) {
       run()
-      native.exec(progress.note(spot, 'session').text)
+      native.exec(progress.finished(spot, 'session').text)
+      progress.pass(spot, 'session')
       return
     }
-    const note = progress.note(spot, 'finished').text
+    const note = progress.finished(spot).text
     native.exec('BEGIN IMMEDIATE')
     try {
       run()
@@ -32,6 +33,7 @@ export function runOutside(native: DatabaseSync, script: Script, progress: Progr
       run()
       native.exec(note)
     }
+    progress.pass(spot)
   }
   try {
     walk(native, script, name, { watch: true, from: progress.from }, visit)

@@ -1,7 +1,7 @@
 import { constants, DatabaseSync } from 'node:sqlite'
 import { MigrateError } from '../../core/errors.ts'
 import type { Script } from '../../core/script.ts'
-import type { Loss, Shape } from '../stash.ts'
+import type { Loss } from '../stash.ts'
 import { isOurs } from '../state.ts'
 import { shapeOf } from './introspect.ts'
 import { type Action, type Statement, walk } from './script.ts'
@@ -20,8 +20,6 @@ export interface Rehearsal {
   readonly dropped: ReadonlySet<string>
   /** Tables and columns that are there before it and not after it. */
   readonly gone: readonly Gone[]
-  /** Of the tables of `gone`, what they are before it. */
-  readonly shapes: ReadonlyMap<string, Shape>
 }
 
 /** A table, or columns of it, that a script takes away. Names as they are before the script. */
@@ -40,19 +38,18 @@ const SYNTAX_ERROR = /syntax error$|^incomplete input$|^unrecognized token/
 /**
  * Runs scripts, one after the other, on a copy of the schema in memory.
  *
- * @param options.from   where the first begins, in characters, if part of it has run already
- * @param options.shaped whether to describe the tables too
+ * @param from where the first begins, in characters, if part of it has run already
  * @throws SQL where a text is none that SQLite reads, TRANSACTION_STATEMENT
  */
-export function rehearse(
-  database: DatabaseSync,
-  scripts: readonly Script[],
-  { from = 0, shaped = false } = {},
-): Rehearsal[] {
+export function rehearse(database: DatabaseSync, scripts: readonly Script[], from = 0): Rehearsal[] {
+  return withCopy(database, (copy) => scripts.map((script, i) => watch(copy, script, i === 0 ? from : 0)))
+}
+
+function withCopy<T>(database: DatabaseSync, work: (copy: DatabaseSync) => T): T {
   const copy = new DatabaseSync(':memory:')
   try {
     copySchema(database, copy)
-    return scripts.map((script, i) => watch(copy, script, i === 0 ? from : 0, shaped))
+    return work(copy)
   } finally {
     copy.close()
   }
@@ -71,23 +68,34 @@ function copySchema(database: DatabaseSync, copy: DatabaseSync): void {
   }
 }
 
-/** What each of the scripts takes away. */
-export function losses(database: DatabaseSync, scripts: readonly Script[]): Loss[][] {
-  return rehearse(database, scripts, { shaped: true }).map(({ gone, written, shapes }) =>
-    gone.flatMap(({ table, columns, droppedAs, carried }): Loss[] => {
-      const shape = shapes.get(table)
-      if (shape === undefined || isOurs(table)) return []
-      // SQLite can take no foreign key off a table, and with one the rows would still hold on to others.
-      const parkable =
-        columns === undefined &&
-        droppedAs === table &&
-        !written.has(table) &&
-        !shape.virtual &&
-        shape.foreignKeys.length === 0
-      const counters = shapeOf(database, table)?.counters ?? []
-      return [{ schema: 'main', table, columns, carried, shape: { ...shape, counters }, parkable }]
-    }),
-  )
+/** What each of the scripts takes away; from the first that fails, its error. */
+export function losses(database: DatabaseSync, scripts: readonly Script[]): (Loss[] | MigrateError)[] {
+  return withCopy(database, (copy) => {
+    let failed: MigrateError | undefined
+    return scripts.map((script) => {
+      try {
+        return failed ?? lossesOf(database, copy, script)
+      } catch (error) {
+        if (!(error instanceof MigrateError)) throw error
+        failed = error
+        return error
+      }
+    })
+  })
+}
+
+function lossesOf(database: DatabaseSync, copy: DatabaseSync, script: Script): Loss[] {
+  const shapes = new Map(allTables(copy).map((name) => [name, shapeOf(copy, name)]))
+  const { gone, written } = watch(copy, script, 0)
+  return gone.flatMap(({ table, columns, droppedAs, carried }): Loss[] => {
+    const shape = shapes.get(table)
+    if (shape === undefined || isOurs(table)) return []
+    // SQLite can take no foreign key off a table, and with one the rows would still hold on to others.
+    const alone = !shape.virtual && shape.foreignKeys.length === 0
+    const parkable = columns === undefined && droppedAs === table && !written.has(table) && alone
+    const counters = shapeOf(database, table)?.counters ?? []
+    return [{ schema: 'main', table, columns, carried, shape: { ...shape, counters }, parkable }]
+  })
 }
 
 /** A table as it is followed through a script: its name and its columns' names then and now. */
@@ -105,14 +113,13 @@ const DROPS_OTHER: readonly number[] = [
   constants.SQLITE_DROP_VIEW,
 ]
 
-function watch(copy: DatabaseSync, script: Script, from: number, shaped: boolean): Rehearsal {
+function watch(copy: DatabaseSync, script: Script, from: number): Rehearsal {
   const tables = new Map<string, Followed>()
   for (const name of allTables(copy)) {
     const columns = columnNames(copy, name).map((column) => ({ was: column, now: column }))
     tables.set(name, { name, columns, lost: [] })
   }
   const followed = [...tables.values()]
-  const shapes = new Map(shaped ? followed.flatMap(({ name }) => entry(name, shapeOf(copy, name))) : [])
   const droppedAs = new Map<Followed, string>()
   const written = new Set<string>()
   const dropped = new Set<string>()
@@ -168,11 +175,7 @@ function watch(copy: DatabaseSync, script: Script, from: number, shaped: boolean
       },
     ]
   })
-  return { whole, dropsReferenced, rebuilt: new Set(rebuilt), written, dropped, gone, shapes }
-}
-
-function entry<T>(name: string, value: T | undefined): [string, T][] {
-  return value === undefined ? [] : [[name, value]]
+  return { whole, dropsReferenced, rebuilt: new Set(rebuilt), written, dropped, gone }
 }
 
 /** Whether the script was seen to its end. */

@@ -46,7 +46,7 @@ export async function watchOutside(
   from: number,
   work: () => Promise<void>,
 ): Promise<void> {
-  const [seen] = rehearse(native, [script], { from })
+  const [seen] = rehearse(native, [script], from)
   const off = seen !== undefined && (seen.dropsReferenced || !seen.whole) && mayDropTable(script)
   const before = off ? danglingKeys(native) : new Map()
   await withoutEnforcement(native, off, work)
@@ -83,7 +83,6 @@ function merge(seen: readonly Rehearsal[]): Rehearsal {
     written: all(({ written }) => written),
     dropped: all(({ dropped }) => dropped),
     gone: seen.flatMap(({ gone }) => gone),
-    shapes: new Map(),
   }
 }
 

@@ -1,0 +1,64 @@
+import { hostname } from 'node:os'
+import { MigrateError } from '../core/errors.ts'
+import type { Database } from '../database/database.ts'
+import type { LockOptions } from '../database/lock.ts'
+import { type Holder, readState } from '../database/state.ts'
+import type { ChangeOptions } from './options.ts'
+
+/** @throws USAGE */
+export function checkLockTimeout(lockTimeout: number | undefined): void {
+  if (lockTimeout !== undefined && !(lockTimeout >= 0)) {
+    throw new MigrateError('USAGE', 'the lock timeout must be a number from 0', {
+      hint: 'such as --lock-timeout 60',
+    })
+  }
+}
+
+/** Milliseconds between two looks at who holds the lock. */
+const LOOK = 1000
+
+/** How a command waits for the lock, and tells who holds it. */
+export function lockOptions(
+  {
+    lockTimeout = 60_000,
+    signal,
+    logger,
+    onProgress,
+  }: Pick<ChangeOptions, 'lockTimeout' | 'signal' | 'logger' | 'onProgress'>,
+  database: Database,
+): LockOptions {
+  let told: string | undefined
+  let looked = Number.NEGATIVE_INFINITY
+  const onWait = async () => {
+    if (Date.now() - looked < LOOK) return told
+    looked = Date.now()
+    // Who waits must not fail for what it only wants to tell.
+    const holder = await readState<Holder>(database, 'holder').catch(() => new Map<string, Holder>())
+    const message = holderText(holder.get(''))
+    if (message !== told) {
+      logger?.info(`${message}: waiting for it`)
+      onProgress?.({ type: 'waiting', message })
+    }
+    told = message
+    return told
+  }
+  return { timeout: lockTimeout, signal, onWait }
+}
+
+function holderText(holder: Holder | undefined): string {
+  // One that was killed has left its name.
+  if (holder === undefined || isDead(holder)) return 'another process is migrating'
+  const { host, pid, program, since, migration } = holder
+  return `${program} on ${host} (pid ${pid}) has been migrating since ${since} and is at ${migration}`
+}
+
+/** Of another host nothing is known. */
+function isDead({ host, pid }: Holder): boolean {
+  if (host !== hostname()) return false
+  try {
+    process.kill(pid, 0)
+    return false
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'ESRCH'
+  }
+}
