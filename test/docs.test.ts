@@ -134,9 +134,10 @@ async function succeeds(where: string, command: string, args: readonly string[],
 }
 
 /** Checks the types of what is written in a folder, as strictly as an application may. */
-async function checkTypes(page: string, folder: string): Promise<void> {
+async function checkTypes(page: string, folder: string, more: readonly string[] = []): Promise<void> {
   const files = readdirSync(folder).filter((name) => name.endsWith('.ts'))
-  const options = ['--noEmit', '--strict', '--target', 'es2024', '--module', 'nodenext', '--types', 'node']
+  const strict = ['--noEmit', '--strict', '--target', 'es2024', '--module', 'nodenext', '--types', 'node']
+  const options = [...strict, ...more]
   writeFileSync(join(folder, 'package.json'), '{ "type": "module" }')
   await succeeds(
     `${page}: types`,
@@ -265,22 +266,30 @@ describe('3 formats.md', () => {
   })
 
   for (const { label, dialect, scratch } of KINDS) {
-    test(`3.2 the pages show the table of the history as it is made on ${label}`, () =>
+    const sameTable = (made: Scratch, shown: string, name: string, from: string) =>
+      scratch(async (typed) => {
+        await typed.query(shown)
+        assert.deepEqual(await columns(typed, dialect, name), await columns(made, dialect, name), from)
+      })
+
+    test(`3.2 the pages show the tables of the history as they are made on ${label}`, () =>
       withInstalled((folder) =>
         scratch(async (made) => {
           const command = ['--database', made.url]
           await succeeds(label, 'node_modules/.bin/nexflow-migrate', ['up', ...command], folder)
           for (const from of ['docs/formats.md', ...GUIDES]) {
             const tables = blocks(from).filter(({ text }) =>
-              text.startsWith('CREATE TABLE schema_migrations'),
+              text.startsWith('CREATE TABLE schema_migrations ('),
             )
             assert.equal(tables.length, 2, from)
             const shown = tables[dialect === 'sqlite' ? 0 : 1]?.text ?? ''
-            await scratch(async (typed) => {
-              await typed.query(shown)
-              assert.deepEqual(await columns(typed, dialect), await columns(made, dialect), from)
-            })
+            await sameTable(made, shown, 'schema_migrations', from)
           }
+          const state = blocks('docs/formats.md').filter(({ text }) =>
+            text.startsWith('CREATE TABLE schema_migrations_state ('),
+          )
+          assert.equal(state.length, 1)
+          await sameTable(made, state[0]?.text ?? '', 'schema_migrations_state', 'docs/formats.md')
         }),
       ))
   }
@@ -294,7 +303,43 @@ describe('3 formats.md', () => {
         assert.ok(options.includes(option), `${name}: --${option}`)
     }
   })
+
+  test('3.4 its types are those of the program', () =>
+    withInstalled(async (folder) => {
+      const shown = blocks('docs/formats.md').filter(({ language }) => language === 'ts')
+      const checks = Object.entries(TYPES).map(
+        ([name, [file, type]]) =>
+          `export const is${name}: Same<${name}, import('${join(ROOT, 'src', file)}').${type}> = true`,
+      )
+      const text = [...shown.map((block) => block.text), SAME, ...checks].join('\n')
+      writeFileSync(join(folder, 'formats.ts'), text)
+      await checkTypes('docs/formats.md', folder, ['--allowImportingTsExtensions'])
+    }))
 })
+
+/** The types of formats.md, and where the program has them. */
+const TYPES: Readonly<Record<string, readonly [file: string, type: string]>> = {
+  Holder: ['database/state.ts', 'Holder'],
+  StashRow: ['database/stash.ts', 'FullStash'],
+  Stash: ['index.ts', 'Stash'],
+  UpResult: ['index.ts', 'UpResult'],
+  DownResult: ['index.ts', 'DownResult'],
+  PlannedStep: ['index.ts', 'PlannedStep'],
+  StatusResult: ['index.ts', 'StatusResult'],
+  StashListResult: ['index.ts', 'StashListResult'],
+  StashDropResult: ['index.ts', 'StashDropResult'],
+  NewResult: ['index.ts', 'NewResult'],
+  BackupResult: ['index.ts', 'BackupResult'],
+  RestoreResult: ['index.ts', 'RestoreResult'],
+  ProgressEvent: ['index.ts', 'ProgressEvent'],
+}
+
+/** Whether two types have the same keys, the same of them optional, and the same in them. `readonly` does not count. */
+const SAME = `
+type Told<T> = T extends readonly (infer E)[] ? Told<E>[]
+  : T extends object ? { [K in keyof T]-?: [undefined extends T[K] ? 'optional' : 'there', Told<T[K]>] } : T
+type Same<A, B> = [Told<A>, Told<B>] extends [Told<B>, Told<A>] ? true : { formats: A, program: B }
+`
 
 test('4 every dependency stands in dependencies.md, and nothing else does', () => {
   const { dependencies, devDependencies } = JSON.parse(read('package.json')) as Record<string, object>
@@ -319,13 +364,13 @@ describe('5 links', () => {
   }
 })
 
-/** The columns of the history's table, as the database describes them. */
-function columns({ query }: Scratch, dialect: string): Promise<Record<string, unknown>[]> {
+/** The columns of a table, as the database describes them. */
+function columns({ query }: Scratch, dialect: string, table: string): Promise<Record<string, unknown>[]> {
   return query(
     dialect === 'sqlite'
-      ? `SELECT * FROM pragma_table_xinfo('schema_migrations')`
+      ? `SELECT * FROM pragma_table_xinfo('${table}')`
       : `SELECT column_name, data_type, is_nullable, column_default FROM information_schema.columns
-         WHERE table_name = 'schema_migrations' ORDER BY ordinal_position`,
+         WHERE table_name = '${table}' ORDER BY ordinal_position`,
   )
 }
 
