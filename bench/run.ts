@@ -9,6 +9,7 @@ import { markdown, type Table } from './measure.ts'
 import { memory } from './memory.ts'
 import { PEERS } from './peers.ts'
 import { postgres } from './postgres.ts'
+import { safety } from './safety.ts'
 import { sqlite } from './sqlite.ts'
 import { start } from './start.ts'
 
@@ -18,6 +19,7 @@ const SECTIONS: readonly { title: string; measure(server: Server): Promise<Table
   { title: 'PostgreSQL', measure: postgres },
   { title: 'Memory', measure: memory },
   { title: 'Backup', measure: backup },
+  { title: 'Safety', measure: safety },
 ]
 
 const HEAD = `# Benchmark

@@ -20,6 +20,8 @@ export interface Loss {
 
 /** What a stash has to know of a table. */
 export interface Shape {
+  /** A module stands behind it, which knows no conflicts. */
+  readonly virtual: boolean
   readonly columns: readonly {
     readonly name: string
     readonly type: string
@@ -373,7 +375,8 @@ async function insertRows(
   const needed = others.filter(({ setsNull }) => !setsNull).map(exists)
   await own(
     `INSERT INTO ${target} (${values.map(({ name }) => quoted(name)).join(', ')}) ${SAYS[database.dialect].overriding}
-     SELECT ${selected.join(', ')} FROM ${table} AS kept WHERE ${['true', ...needed].join(' AND ')} ON CONFLICT DO NOTHING`,
+     SELECT ${selected.join(', ')} FROM ${table} AS kept WHERE ${['true', ...needed].join(' AND ')}
+     ${shape.virtual ? '' : 'ON CONFLICT DO NOTHING'}`,
   )
   for (const counter of stash.counters) await own(await counterSql(database, stash, shape, counter))
   return stash.rows - ((await rows()) - before)

@@ -52,12 +52,12 @@ export function holderAt(migration: string): Holder {
 export async function readState<T>(database: Database, prefix: string): Promise<Map<string, T>> {
   const table = await database.qualify(STATE)
   const like = `${prefix.replaceAll('_', '\\_')}%`
-  const read = () =>
+  const select = () =>
     database.query(
       `SELECT name, value FROM ${table} WHERE name LIKE ${database.quote(like)} ESCAPE '\\' ORDER BY name`,
     )
-  // Before the first change there is no table. By the second look another process may have made it.
-  const rows = await read().catch(async () => ((await database.columns(STATE)).size > 0 ? read() : []))
+  // Before the first change there is no table; by the time it is looked for, another process may have made it.
+  const rows = await select().catch(async () => ((await database.columns(STATE)).size > 0 ? select() : []))
   // Nobody else writes them.
   return new Map(
     rows.map(({ name, value }) => [String(name).slice(prefix.length), JSON.parse(String(value)) as T]),

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { DatabaseSync } from 'node:sqlite'
 import { describe, test } from 'node:test'
 import fc from 'fast-check'
 import { down, type MigrationFile, stashDrop, stashList, status, up } from '../../src/index.ts'
@@ -154,7 +155,7 @@ for (const kind of KINDS) {
       }))
 
     test('1.7 rows whose parent is gone stay away, and are told of', () =>
-      withUsers(async (scratch, migrations) => {
+      withUsers(async (scratch) => {
         const { url: database, query } = scratch
         const later = scripts({
           ...USERS,
@@ -184,7 +185,6 @@ for (const kind of KINDS) {
         await down({ database, migrations: later })
         await up({ database, migrations: later })
         assert.equal((await query('SELECT * FROM more')).length, 2)
-        void migrations
       }))
 
     test('1.8 a script that carries the values itself keeps its newer ones', () =>
@@ -228,14 +228,12 @@ for (const kind of KINDS) {
           ? `CREATE TRIGGER t AFTER UPDATE ON users BEGIN UPDATE users SET name = 'touched' WHERE id = new.id; END;`
           : `CREATE FUNCTION touch() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN NEW.name := 'touched'; RETURN NEW; END $$;
              CREATE TRIGGER t BEFORE UPDATE ON users FOR EACH ROW EXECUTE FUNCTION touch();`
-        const migrations = scripts({ ...USERS, '0_none': '-- migrate: nothing yet\n' })
         for (const sql of sqlite ? [trigger] : trigger.split(/;\n\s+(?=CREATE T)/)) await query(sql)
         await down({ database, migrations: scripts(USERS) })
         await up({ database, migrations: scripts(USERS) })
         assert.deepEqual(await values(scratch, 'SELECT name FROM users ORDER BY id'), ['a', 'b', 'c'])
         await query('UPDATE users SET id = id WHERE id = 1')
         assert.deepEqual(await values(scratch, 'SELECT name FROM users ORDER BY id'), ['touched', 'b', 'c'])
-        void migrations
       }))
 
     test('1.11 without a key, rows are told apart by all that is left of them', () =>
@@ -576,3 +574,34 @@ function history(sqlite: boolean): fc.Arbitrary<{ files: Record<string, string>;
       }
     })
 }
+
+test('5 a SQLite table that only the application can make', async () => {
+  const database = new DatabaseSync(':memory:')
+  database.function('even', (n) => Number(Number(n) % 2 === 0))
+  const migrations = scripts({
+    '1_a': 'CREATE TABLE a (n INTEGER CHECK (even(n)))',
+    '1_a.down': 'DROP TABLE a',
+  })
+  await up({ database, migrations })
+  database.exec('INSERT INTO a VALUES (2), (4)')
+  assert.equal((await down({ database, migrations })).stashed.length, 1)
+  await up({ database, migrations })
+  assert.equal(database.prepare('SELECT count(*) AS n FROM a').get()?.n, 2)
+})
+
+test('6 a search index of SQLite, with its rowids', async () => {
+  const database = new DatabaseSync(':memory:')
+  const migrations = scripts({
+    '1_a': 'CREATE VIRTUAL TABLE a USING fts5 (body)',
+    '1_a.down': 'DROP TABLE a',
+  })
+  await up({ database, migrations })
+  database.exec(`INSERT INTO a (rowid, body) VALUES (7, 'seven words'), (9, 'nine words')`)
+  await down({ database, migrations })
+  await up({ database, migrations })
+  const found = database.prepare(`SELECT rowid FROM a WHERE a MATCH 'nine'`).all()
+  assert.deepEqual(
+    found.map(({ rowid }) => rowid),
+    [9],
+  )
+})

@@ -46,6 +46,7 @@ export async function shapeOf(query: Query, table: string): Promise<Shape | unde
     [name in keyof Shape]: Shape[name] | null
   }
   return {
+    virtual: false,
     columns: columns ?? [],
     keys: keys ?? [],
     foreignKeys: foreignKeys ?? [],

@@ -9,6 +9,10 @@ export function shapeOf(native: DatabaseSync, table: string): Shape | undefined 
     'SELECT name, type, dflt_value AS fallback, "notnull" AS required, pk, hidden FROM pragma_table_xinfo(?)',
   ).filter(({ hidden }) => hidden !== 1)
   if (columns.length === 0) return undefined
+  const virtual =
+    rows(`SELECT 1 FROM pragma_table_list(?) WHERE schema = 'main' AND type = 'virtual'`).length > 0
+  // Of a search index it is what tells whose words they are.
+  if (virtual) columns.unshift({ name: 'rowid', type: '', fallback: null, required: 0, pk: 0, hidden: 0 })
   const primary = columns
     .filter(({ pk }) => Number(pk) > 0)
     .sort((a, b) => Number(a.pk) - Number(b.pk))
@@ -28,6 +32,7 @@ export function shapeOf(native: DatabaseSync, table: string): Shape | undefined 
     `SELECT id, "table" AS parent, "from", coalesce("to", '') AS target, on_delete FROM pragma_foreign_key_list(?) ORDER BY id, seq`,
   )
   return {
+    virtual,
     columns: columns.map(({ name, type, fallback, hidden }) => ({
       name: String(name),
       type: String(type),

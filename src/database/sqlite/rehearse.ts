@@ -20,7 +20,7 @@ export interface Rehearsal {
   readonly dropped: ReadonlySet<string>
   /** Tables and columns that are there before it and not after it. */
   readonly gone: readonly Gone[]
-  /** Tables as they are before it. */
+  /** Of the tables of `gone`, what they are before it. */
   readonly shapes: ReadonlyMap<string, Shape>
 }
 
@@ -40,31 +40,50 @@ const SYNTAX_ERROR = /syntax error$|^incomplete input$|^unrecognized token/
 /**
  * Runs scripts, one after the other, on a copy of the schema in memory.
  *
- * @param from where the first begins, in characters, if part of it has run already
+ * @param options.from   where the first begins, in characters, if part of it has run already
+ * @param options.shaped whether to describe the tables too
  * @throws SQL where a text is none that SQLite reads, TRANSACTION_STATEMENT
  */
-export function rehearse(database: DatabaseSync, scripts: readonly Script[], from = 0): Rehearsal[] {
+export function rehearse(
+  database: DatabaseSync,
+  scripts: readonly Script[],
+  { from = 0, shaped = false } = {},
+): Rehearsal[] {
   const copy = new DatabaseSync(':memory:')
   try {
-    const schema = database.prepare(
-      `SELECT sql FROM sqlite_schema WHERE sql IS NOT NULL ORDER BY type <> 'table', rowid`,
-    )
-    for (const row of schema.iterate()) attempt(() => copy.exec(String(row.sql)))
-    return scripts.map((script, i) => watch(copy, script, i === 0 ? from : 0))
+    copySchema(database, copy)
+    return scripts.map((script, i) => watch(copy, script, i === 0 ? from : 0, shaped))
   } finally {
     copy.close()
   }
 }
 
+function copySchema(database: DatabaseSync, copy: DatabaseSync): void {
+  const schema = database.prepare(
+    `SELECT type, name, sql FROM sqlite_schema WHERE sql IS NOT NULL ORDER BY type <> 'table', rowid`,
+  )
+  for (const { type, name, sql } of schema.iterate()) {
+    const made = attempt(() => copy.exec(String(sql)))
+    if (made || type !== 'table') continue
+    // For lack of a function or a module of the application's: its columns will do.
+    const columns = columnNames(database, String(name)).map(quoteName)
+    attempt(() => copy.exec(`CREATE TABLE ${quoteName(String(name))} (${columns.join(', ')})`))
+  }
+}
+
 /** What each of the scripts takes away. */
 export function losses(database: DatabaseSync, scripts: readonly Script[]): Loss[][] {
-  return rehearse(database, scripts).map(({ gone, written, shapes }) =>
+  return rehearse(database, scripts, { shaped: true }).map(({ gone, written, shapes }) =>
     gone.flatMap(({ table, columns, droppedAs, carried }): Loss[] => {
       const shape = shapes.get(table)
       if (shape === undefined || isOurs(table)) return []
       // SQLite can take no foreign key off a table, and with one the rows would still hold on to others.
       const parkable =
-        columns === undefined && droppedAs === table && !written.has(table) && shape.foreignKeys.length === 0
+        columns === undefined &&
+        droppedAs === table &&
+        !written.has(table) &&
+        !shape.virtual &&
+        shape.foreignKeys.length === 0
       const counters = shapeOf(database, table)?.counters ?? []
       return [{ schema: 'main', table, columns, carried, shape: { ...shape, counters }, parkable }]
     }),
@@ -86,14 +105,14 @@ const DROPS_OTHER: readonly number[] = [
   constants.SQLITE_DROP_VIEW,
 ]
 
-function watch(copy: DatabaseSync, script: Script, from: number): Rehearsal {
+function watch(copy: DatabaseSync, script: Script, from: number, shaped: boolean): Rehearsal {
   const tables = new Map<string, Followed>()
-  for (const name of tableNames(copy)) {
+  for (const name of allTables(copy)) {
     const columns = columnNames(copy, name).map((column) => ({ was: column, now: column }))
     tables.set(name, { name, columns, lost: [] })
   }
   const followed = [...tables.values()]
-  const shapes = new Map(followed.flatMap(({ name }) => entry(name, shapeOf(copy, name))))
+  const shapes = new Map(shaped ? followed.flatMap(({ name }) => entry(name, shapeOf(copy, name))) : [])
   const droppedAs = new Map<Followed, string>()
   const written = new Set<string>()
   const dropped = new Set<string>()
@@ -131,7 +150,7 @@ function watch(copy: DatabaseSync, script: Script, from: number): Rehearsal {
   const whole = walkWhole(copy, script, from, visit)
   if (copy.isTransaction) copy.exec('COMMIT')
 
-  const now = new Set(tableNames(copy))
+  const now = new Set(allTables(copy))
   const rebuilt = [...droppedAs.keys()].map(({ name }) => name).filter((name) => now.has(name))
   const gone = followed.flatMap((table): Gone[] => {
     const again = now.has(table.name) ? columnNames(copy, table.name) : []
@@ -177,7 +196,7 @@ function walkWhole(
 function follow(copy: DatabaseSync, tables: Map<string, Followed>, altered: string): void {
   const table = tables.get(altered)
   if (table === undefined) return
-  const names = tableNames(copy)
+  const names = allTables(copy)
   if (!names.includes(altered)) {
     // The new name may be one that was dropped before: it is the one that is not followed.
     const renamed = names.find((name) => !tables.has(name) && sameColumns(copy, name, table))
@@ -219,6 +238,14 @@ export function isReferenced(database: DatabaseSync, table: string): boolean {
   )
 }
 
+/** Every table of the schema but SQLite's own. */
+function allTables(database: DatabaseSync): string[] {
+  const rows = database
+    .prepare(`SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\'`)
+    .all()
+  return rows.map(({ name }) => String(name))
+}
+
 /** Tables of the schema, without SQLite's own and without those behind virtual ones. */
 export function tableNames(database: DatabaseSync): string[] {
   const rows = database
@@ -237,10 +264,16 @@ export function columnNames(database: DatabaseSync, table: string): string[] {
     .map(({ name }) => String(name))
 }
 
-function attempt(work: () => void): void {
+/** Only the schema is copied: what fails for lack of rows, files or modules may work on the database itself. */
+function attempt(work: () => void): boolean {
   try {
     work()
+    return true
   } catch {
-    // Only the schema is copied: what fails for lack of rows, files or modules may work on the database itself.
+    return false
   }
+}
+
+export function quoteName(name: string): string {
+  return `"${name.replaceAll('"', '""')}"`
 }

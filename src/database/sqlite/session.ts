@@ -5,7 +5,7 @@ import { count } from '../../core/text.ts'
 import type { Watch } from '../database.ts'
 import { isOurs } from '../state.ts'
 import { isSqliteError } from './errors.ts'
-import { columnNames, type Rehearsal, rehearse, tableNames } from './rehearse.ts'
+import { columnNames, quoteName, type Rehearsal, rehearse, tableNames } from './rehearse.ts'
 
 /** Whether a text has the words without which no script takes a table away. */
 function mayDropTable({ text }: Script): boolean {
@@ -46,7 +46,7 @@ export async function watchOutside(
   from: number,
   work: () => Promise<void>,
 ): Promise<void> {
-  const [seen] = rehearse(native, [script], from)
+  const [seen] = rehearse(native, [script], { from })
   const off = seen !== undefined && (seen.dropsReferenced || !seen.whole) && mayDropTable(script)
   const before = off ? danglingKeys(native) : new Map()
   await withoutEnforcement(native, off, work)
@@ -198,8 +198,4 @@ function refuseDangling(
       hint: `foreign keys are not enforced while a script drops a table that others refer to: put the rows of ${child} right in it, or delete rows of ${parent} in a migration of its own, where ON DELETE works`,
     })
   }
-}
-
-function quoteName(name: string): string {
-  return `"${name.replaceAll('"', '""')}"`
 }
