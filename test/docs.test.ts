@@ -347,6 +347,18 @@ test('4 every dependency stands in dependencies.md, and nothing else does', () =
   assert.deepEqual(listed.sort(), Object.keys({ ...dependencies, ...devDependencies }).sort())
 })
 
+test('6 every test that guarantees.md names is there', () => {
+  const rows = [...read('docs/guarantees.md').matchAll(/^\|.*\| `(test\/[^`]+)`: (.+?) +\|$/gm)]
+  assert.ok(rows.length > 30)
+  for (const [, file = '', title = ''] of rows) {
+    const titles = [...read(file).matchAll(/\btest\(\s*(['"`])(.+?)\1,/g)].map(([, , one = '']) => one)
+    assert.ok(
+      titles.some((one) => one.startsWith(title)),
+      `${file}: ${title}`,
+    )
+  }
+})
+
 describe('5 links', () => {
   for (const page of PAGES) {
     test(`5.1 ${page}`, () => {

@@ -1,4 +1,4 @@
-import { existsSync, statSync } from 'node:fs'
+import { accessSync, constants, existsSync, statSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
 import { MigrateError } from '../../core/errors.ts'
@@ -20,17 +20,33 @@ export function connect(url: string, { create = false }: ConnectOptions): Databa
   const path = sqlitePath(url)
   const memory = path === ':memory:' || !(create || existsSync(path))
   if (create && !memory) makeFolder(path)
+  let native: DatabaseSync | undefined
   try {
-    const native = new DatabaseSync(memory ? ':memory:' : path, { timeout: BUSY_TIMEOUT })
+    native = new DatabaseSync(memory ? ':memory:' : path, { timeout: BUSY_TIMEOUT })
     native.exec('PRAGMA synchronous = FULL')
     return native
   } catch (error) {
+    if (native?.isOpen) native.close()
     if (statSync(path, { throwIfNoEntry: false })?.isDirectory()) {
       throw new MigrateError('NOT_A_DATABASE', `${path} is a folder, not a database file`, {
         hint: `name a file, such as ${path}/nexflow.db`,
       })
     }
-    throw fromSqlite(error, path) ?? error
+    const known = fromSqlite(error, path)
+    if (known?.code !== 'PERMISSION' || !isReadOnly(dirname(path))) throw known ?? error
+    throw new MigrateError('READ_ONLY', `${path}: its file system is read-only`, {
+      hint: 'mount it so that it can be written to, or name another file with --database',
+      cause: error,
+    })
+  }
+}
+
+function isReadOnly(folder: string): boolean {
+  try {
+    accessSync(folder, constants.W_OK)
+    return false
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EROFS'
   }
 }
 

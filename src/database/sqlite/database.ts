@@ -8,7 +8,7 @@ import { connect, ensureWal, setWal } from './connect.ts'
 import { dependents } from './dependents.ts'
 import { fromSqlite, isSqliteError } from './errors.ts'
 import { shapeOf } from './introspect.ts'
-import { withFileLock } from './lock.ts'
+import { beginWriting, withFileLock } from './lock.ts'
 import { runOutside } from './outside.ts'
 import { losses } from './rehearse.ts'
 import { runScript } from './script.ts'
@@ -74,7 +74,7 @@ export async function wrap(native: DatabaseSync, url?: string): Promise<Database
       }
       let last: string | undefined
       return withWatch(native, watch, async (begin, beforeCommit) => {
-        guarded(() => native.exec('BEGIN IMMEDIATE'))
+        guarded(() => beginWriting(native))
         try {
           guarded(begin)
           const result = await work(run)

@@ -63,3 +63,34 @@ function acquire(lock: DatabaseSync, file: string): boolean {
     throw fromSqlite(error, file) ?? error
   }
 }
+
+/** Milliseconds in which the write lock is tried for again and again, once waiting for it has failed. */
+const INSIST = 2000
+
+/**
+ * Begins a transaction that writes. SQLite's own waiting sleeps between two tries, and a program that writes all the
+ * time leaves the lock for microseconds only: after it, each of them is tried for.
+ */
+export function beginWriting(native: DatabaseSync): void {
+  const begin = () => native.exec('BEGIN IMMEDIATE')
+  try {
+    begin()
+    return
+  } catch (error) {
+    if (!isBusy(error)) throw error
+  }
+  const timeout = native.prepare('PRAGMA busy_timeout').get()?.timeout
+  native.exec('PRAGMA busy_timeout = 0')
+  try {
+    for (const end = Date.now() + INSIST; ; ) {
+      try {
+        begin()
+        return
+      } catch (error) {
+        if (!isBusy(error) || Date.now() > end) throw error
+      }
+    }
+  } finally {
+    native.exec(`PRAGMA busy_timeout = ${timeout}`)
+  }
+}

@@ -3,6 +3,7 @@ import type { Script } from '../../core/script.ts'
 import { outsideTransaction } from '../../core/sql-error.ts'
 import type { Progress } from '../database.ts'
 import { isSqliteError } from './errors.ts'
+import { beginWriting } from './lock.ts'
 import { type Statement, walk } from './script.ts'
 
 /** What holds for the connection only. (In a transaction, some PRAGMAs do nothing and say nothing.) */
@@ -22,7 +23,7 @@ export function runOutside(native: DatabaseSync, script: Script, progress: Progr
       return
     }
     const note = progress.finished(spot).text
-    native.exec('BEGIN IMMEDIATE')
+    beginWriting(native)
     try {
       run()
       native.exec(note)
