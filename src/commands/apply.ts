@@ -168,7 +168,8 @@ export async function apply(
 }
 
 function remainsText({ stash, remains }: GivenBack): string {
-  return `${count(remains, 'row')} of ${stashLabel(stash)} could not be put back and stay in stash ${stash.number}: their place is taken, or what they refer to is gone`
+  const stay = remains === 1 ? 'it stays' : 'they stay'
+  return `${count(remains, 'row')} of ${stashLabel(stash)} could not be put back: the place is taken, or what is referred to is gone; ${stay} in stash ${stash.number}`
 }
 
 function refuseOutside(steps: readonly Step[]): void {
