@@ -78,7 +78,7 @@ async function bundle(folder: string): Promise<string> {
 
 /** One comes through, so that the others find its code compiled. */
 async function warm({ dialect, scratch }: Kind, worker: string): Promise<void> {
-  const migrations = filesOf(historyOf(dialect, 0, 9))
+  const migrations = filesOf(historyOf(dialect, 0, 8))
   const victims = new Victims(worker)
   await scratch(({ url: database }) =>
     victims.run({ dialect, database, migrations, operations: ['up', 'down all', 'open'], killAt: 0 }),
@@ -396,7 +396,7 @@ async function onHistory(
   crashes: Crashes,
 ): Promise<void> {
   const random = randomOf(seed)
-  const history = historyOf(kind.dialect, seed, 9 + random(3))
+  const history = historyOf(kind.dialect, seed, 5 + random(4))
   const migrations = filesOf(history)
   const victims = new Victims(worker)
   try {
