@@ -138,9 +138,12 @@ export function historyOf(dialect: Dialect, seed: number, length: number): Histo
     seeds: () => add('seeds', false, seeds(), tally()),
     outsideRebuild: () => add('outside_rebuild', true, rebuild(), column(), index(concurrently)),
   }
-  // Each kind once, then as chance has it.
-  const order = Object.keys(kinds)
-  while (steps.length < length) kinds[order.shift() ?? pick(Object.keys(kinds))]?.()
+  // None twice before all were there once; at least one script outside a transaction.
+  const order = ['outside']
+  while (steps.length < length) {
+    if (order.length === 0) order.push(...Object.keys(kinds))
+    kinds[order.splice(random(order.length), 1)[0] ?? '']?.()
+  }
 
   const rows = tables.flatMap(({ name, parent, columns }) =>
     [1, 2, 3].map((id) => {

@@ -78,7 +78,7 @@ async function bundle(folder: string): Promise<string> {
 
 /** One comes through, so that the others find its code compiled. */
 async function warm({ dialect, scratch }: Kind, worker: string): Promise<void> {
-  const migrations = filesOf(historyOf(dialect, 0, 9))
+  const migrations = filesOf(historyOf(dialect, 0, 8))
   const victims = new Victims(worker)
   await scratch(({ url: database }) =>
     victims.run({ dialect, database, migrations, operations: ['up', 'down all', 'open'], killAt: 0 }),
@@ -144,7 +144,6 @@ function sqliteEye(path: string): Eye {
     const all = (sql: string): Rows => database.prepare(sql).all()
     const [integrity] = all('PRAGMA integrity_check')
     assert.equal(integrity?.integrity_check, 'ok')
-    assert.deepEqual(all('PRAGMA foreign_key_check'), [])
     const names = all(
       `SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite%' ORDER BY name`,
     ).map(({ name }) => String(name))
@@ -163,8 +162,10 @@ function sqliteEye(path: string): Eye {
       ])
     const applied = names.includes(OWN) ? all(`SELECT version FROM ${OWN} ORDER BY id`) : []
     const notes = names.includes(`${OWN}_state`) ? all(`SELECT name, value FROM ${OWN}_state`) : []
+    // In the middle of a rebuild outside a transaction, rows refer to a table that is not there.
+    const dangling = all('PRAGMA foreign_key_check').map((row) => ({ ...row }))
     database.close()
-    return sightOf(content, { applied, notes }, [])
+    return sightOf([...content, dangling], { applied, notes }, [])
   }
   const run = (file: string, each: (database: DatabaseSync) => void) => {
     const database = new DatabaseSync(file, { timeout: 10_000, enableForeignKeyConstraints: false })
@@ -395,7 +396,7 @@ async function onHistory(
   crashes: Crashes,
 ): Promise<void> {
   const random = randomOf(seed)
-  const history = historyOf(kind.dialect, seed, 9 + random(3))
+  const history = historyOf(kind.dialect, seed, 5 + random(4))
   const migrations = filesOf(history)
   const victims = new Victims(worker)
   try {
