@@ -15,7 +15,7 @@ import {
   type Stash,
   stashLabel,
 } from '../database/stash.ts'
-import { holderAt, type Interrupted, readState, stateWriter } from '../database/state.ts'
+import { type Interrupted, readState, stateWriter } from '../database/state.ts'
 import { progressOf, resumable } from './interrupted.ts'
 import { keep, keptText, lossesOf } from './keep.ts'
 import type { ChangeOptions } from './options.ts'
@@ -100,10 +100,9 @@ export async function apply(
     }
     await run(await (direction === 'up' ? recordSql(database, step) : eraseSql(database, step.id)))
   }
-  /** Whoever waits reads where we are: committed with the step before. */
-  const moveOn = (index: number) => {
-    const next = steps[index + 1]
-    return write('holder', next && holderAt(next.id))
+  /** With the last one it is over: nobody is to be told that this process is still at it. */
+  const leave = async (index: number, run: Run) => {
+    if (index === steps.length - 1) await run(write('holder', undefined))
   }
 
   const together = async () => {
@@ -114,8 +113,8 @@ export async function apply(
         tell('started', index)
         await run(await stash(index, step, run))
         await record(step, run)
+        await leave(index, run)
       }
-      await run(moveOn(steps.length))
     }
     await database.transaction(work, watch(...steps.map(({ script }) => script)))
     for (const index of steps.keys()) tell('finished', index)
@@ -124,7 +123,7 @@ export async function apply(
     database.transaction(async (run) => {
       await run(await stash(index, step, run))
       await record(step, run)
-      await run(moveOn(index))
+      await leave(index, run)
     }, watch(step.script))
   const outside = async (index: number, step: Step) => {
     const resumed = step.id === interrupted?.id ? interrupted : undefined
@@ -141,7 +140,7 @@ export async function apply(
     await database.transaction(async (run) => {
       await record(step, run)
       await run(write('interrupted', undefined))
-      await run(moveOn(index))
+      await leave(index, run)
     })
   }
 
@@ -161,7 +160,6 @@ export async function apply(
     }
     return { warnings, stashed: stashed.map(publicStash), givenBack }
   } catch (error) {
-    // Nobody is to be told that this process is still at it.
     await database.transaction((run) => run(write('holder', undefined))).catch(() => {})
     throw error instanceof MigrateError && finished.length > 0 ? error.with({ done: finished }) : error
   }

@@ -5,7 +5,7 @@ import type { Applied as Row } from '../core/plan.ts'
 import { type Database, withDatabase } from '../database/database.ts'
 import { prepareHistory, readHistory, TABLE } from '../database/history.ts'
 import type { Stash } from '../database/stash.ts'
-import { holderAt, type Interrupted, readState } from '../database/state.ts'
+import { holderOf, type Interrupted, readState } from '../database/state.ts'
 import { dialectOf } from '../database/target.ts'
 import { type Applied, apply, type Step } from './apply.ts'
 import { afterBackup } from './backup.ts'
@@ -86,7 +86,8 @@ export async function change(
     return database.lock(key, lockOptions(options, database), async () => {
       const needed = async () => (await planNow(database)).length > 0
       return afterBackup(database, options, needed, async (backup) => {
-        await prepareHistory(database, holderAt(steps[0]?.id ?? half?.id ?? ''))
+        const ids = [...(half ? [half] : []), ...steps].map(({ id }) => id)
+        await prepareHistory(database, holderOf(direction, ids))
         const before = await endHalf(database, direction, migrations, options, planNow)
         const now = before.rest ?? (await planNow(database))
         const { warnings, stashed, givenBack } = await apply(database, direction, now, options)

@@ -1,6 +1,7 @@
 import { hostname } from 'node:os'
 import { MigrateError } from '../core/errors.ts'
 import type { Database } from '../database/database.ts'
+import { readHistory } from '../database/history.ts'
 import type { LockOptions } from '../database/lock.ts'
 import { type Holder, readState } from '../database/state.ts'
 import type { ChangeOptions } from './options.ts'
@@ -33,8 +34,7 @@ export function lockOptions(
     if (Date.now() - looked < LOOK) return told
     looked = Date.now()
     // Who waits must not fail for what it only wants to tell.
-    const holder = await readState<Holder>(database, 'holder').catch(() => new Map<string, Holder>())
-    const message = holderText(holder.get(''))
+    const message = await holderText(database).catch(() => SOMEBODY)
     if (message !== told) {
       logger?.info(`${message}: waiting for it`)
       onProgress?.({ type: 'waiting', message })
@@ -45,11 +45,16 @@ export function lockOptions(
   return { timeout: lockTimeout, signal, onWait }
 }
 
-function holderText(holder: Holder | undefined): string {
+const SOMEBODY = 'another process is migrating'
+
+async function holderText(database: Database): Promise<string> {
+  const holder = (await readState<Holder>(database, 'holder')).get('')
   // One that was killed has left its name.
-  if (holder === undefined || isDead(holder)) return 'another process is migrating'
-  const { host, pid, program, since, migration } = holder
-  return `${program} on ${host} (pid ${pid}) has been migrating since ${since} and is at ${migration}`
+  if (holder === undefined || isDead(holder)) return SOMEBODY
+  const { host, pid, program, since, direction, migrations } = holder
+  const applied = new Set((await readHistory(database)).map(({ id }) => id))
+  const at = migrations.find((id) => applied.has(id) === (direction === 'down')) ?? migrations.at(-1)
+  return `${program} on ${host} (pid ${pid}) has been migrating since ${since} and is at ${at}`
 }
 
 /** Of another host nothing is known. */

@@ -14,15 +14,16 @@ export function isOurs(table: string): boolean {
   return table.startsWith('schema_migrations')
 }
 
-/** Who holds the lock. */
+/** Who holds the lock, and what for. */
 export interface Holder {
   readonly host: string
   readonly pid: number
   readonly program: string
   /** ISO 8601, UTC. */
   readonly since: string
-  /** The migration that it is at. */
-  readonly migration: string
+  readonly direction: Direction
+  /** The migrations that it is to apply or roll back, in order: the history tells how far it has come. */
+  readonly migrations: readonly string[]
 }
 
 /** A script that runs outside a transaction and has not come to its end. */
@@ -43,9 +44,9 @@ export interface Interrupted {
 const PROGRAM = basename(process.argv[1] ?? process.execPath).replace(/^bin\.[cm]?[jt]s$/, 'nexflow-migrate')
 const SINCE = new Date().toISOString()
 
-/** This process, at a migration. */
-export function holderAt(migration: string): Holder {
-  return { host: hostname(), pid: process.pid, program: PROGRAM, since: SINCE, migration }
+/** This process, and what it is about to do. */
+export function holderOf(direction: Direction, migrations: readonly string[]): Holder {
+  return { host: hostname(), pid: process.pid, program: PROGRAM, since: SINCE, direction, migrations }
 }
 
 /** The rows whose names begin so, by the rest of their names. */
