@@ -90,6 +90,11 @@ export function bytesText(bytes: number): string {
   return `${unit === 0 || bytes >= 10 ? Math.round(bytes) : bytes.toFixed(2)} ${UNITS[unit]}`
 }
 
+/** A name in SQL, whatever is in it. */
+export function quoteName(name: string): string {
+  return `"${name.replaceAll('"', '""')}"`
+}
+
 /** A list for a sentence, cut after a few. */
 export function list(items: readonly string[], most = 5): string {
   const shown = items.slice(0, most).join(', ')

@@ -40,14 +40,18 @@ export async function waitForLock(options: LockOptions, acquire: () => Promise<b
   }
 }
 
-/** @throws ABORTED */
+/** @throws ABORTED between two migrations */
 export function throwIfAborted(signal: AbortSignal | undefined): void {
-  if (signal?.aborted) {
-    throw new MigrateError('ABORTED', 'stopped on request, between two migrations', {
-      hint: 'the next "up" goes on from here',
-      cause: signal.reason,
-    })
-  }
+  throwIf(signal, 'stopped on request, between two migrations', 'the next "up" goes on from here')
+}
+
+/** @throws ABORTED before anything was changed */
+export function throwIfStopped(signal: AbortSignal | undefined): void {
+  throwIf(signal, 'stopped on request: nothing was changed', 'run the same command again')
+}
+
+function throwIf(signal: AbortSignal | undefined, message: string, hint: string): void {
+  if (signal?.aborted) throw new MigrateError('ABORTED', message, { hint, cause: signal.reason })
 }
 
 /** What held the lock is gone, and somebody else may be migrating. */
@@ -55,14 +59,4 @@ export function lockLost(name: string): MigrateError {
   return new MigrateError('LOCK_LOST', `${name}: the lock was lost, and with it the right to go on`, {
     hint: 'a script or a person has removed it; see that nobody else is migrating and run the same command again',
   })
-}
-
-/** @throws ABORTED */
-export function throwIfStopped(signal: AbortSignal | undefined): void {
-  if (signal?.aborted) {
-    throw new MigrateError('ABORTED', 'stopped on request: nothing was changed', {
-      hint: 'run the same command again',
-      cause: signal.reason,
-    })
-  }
 }

@@ -1,6 +1,6 @@
 import { MigrateError } from '../core/errors.ts'
 import type { Sql } from '../core/sql-error.ts'
-import { count, list } from '../core/text.ts'
+import { count, list, quoteName } from '../core/text.ts'
 import type { Database, Run } from './database.ts'
 import { readState, stateWriter } from './state.ts'
 
@@ -102,10 +102,6 @@ const SAYS = {
   },
 } as const
 
-function quoted(name: string): string {
-  return `"${name.replaceAll('"', '""')}"`
-}
-
 /** The table that holds a stash. */
 export function stashName(number: number): string {
   return `${STASH}_${number}`
@@ -178,11 +174,12 @@ async function measure(
     return { rows: UNKNOWN, bytes: 0, full: true }
   }
   const { size } = SAYS[database.dialect]
-  const sum = (each: (column: string) => string) => values.map(({ name }) => each(quoted(name))).join(' + ')
+  const sum = (each: (column: string) => string) =>
+    values.map(({ name }) => each(quoteName(name))).join(' + ')
   const bytes = sum((column) => `coalesce(sum(${size}(${column})), 0)`)
   const held = sum((column) => `count(${column})`)
   const [row] = await database.query(
-    `SELECT count(*) AS n, ${bytes} AS bytes, ${held} AS held FROM ${quoted(schema)}.${quoted(table)}`,
+    `SELECT count(*) AS n, ${bytes} AS bytes, ${held} AS held FROM ${quoteName(schema)}.${quoteName(table)}`,
   )
   return { rows: Number(row?.n), bytes: Number(row?.bytes), full: Number(row?.held) > 0 }
 }
@@ -193,17 +190,17 @@ export async function copySql(database: Database, stash: FullStash): Promise<Sql
   const { row, text } = SAYS[database.dialect]
   const target = await database.qualify(stashName(number))
   const columns = [...key, ...values]
-  const names = columns.map(({ name }) => quoted(name))
+  const names = columns.map(({ name }) => quoteName(name))
   // A type that is the application's own may be dropped: its values come back from their text.
   const selected = columns.map(({ portable }, i) =>
     portable ? names[i] : `${names[i]}::text AS ${names[i]}`,
   )
   if (counted) {
-    const same = key.map(({ name }) => text(quoted(name))).join(', ') || '1'
+    const same = key.map(({ name }) => text(quoteName(name))).join(', ') || '1'
     selected.push(`row_number() OVER (PARTITION BY ${same} ORDER BY ${row}) AS ${COUNT}`)
     names.push(COUNT)
   }
-  const select = `SELECT ${selected.join(', ')} FROM ${quoted(schema)}.${quoted(table)}`
+  const select = `SELECT ${selected.join(', ')} FROM ${quoteName(schema)}.${quoteName(table)}`
   const sql =
     database.dialect === 'sqlite'
       ? // Columns without a type keep every value as it is.
@@ -217,7 +214,8 @@ export async function dropStashes(database: Database, run: Run, stashes: readonl
   const write = await stateWriter(database)
   for (const { number } of stashes) {
     const table = await database.qualify(stashName(number))
-    await run({ file: STASH, text: `DROP TABLE ${table}`, own: true })
+    // Somebody may have dropped it by hand: the note must go all the same.
+    await run({ file: STASH, text: `DROP TABLE IF EXISTS ${table}`, own: true })
     await run(write(`stash ${number}`, undefined))
   }
 }
@@ -262,6 +260,8 @@ export async function giveBack(
           ? await insertRows(database, own, stash, shape, table)
           : await updateRows(database, own, stash, shape, table)
       for (const { start } of shape.triggers) await own(start)
+      // What is still to be sent fails here, and not at the commit, where nobody knows of which stash it is.
+      await database.query('SELECT 1')
       return left
     })
     if (remains === 0) await own(`DROP TABLE ${table}`)
@@ -318,7 +318,7 @@ async function convertible(database: Database, stash: FullStash, shape: Shape, t
   for (const { name, type, portable } of stash.values) {
     const now = shape.columns.find((column) => column.name === name)?.type ?? type
     if (now === type) continue
-    const value = quoted(name)
+    const value = quoteName(name)
     const lossy =
       database.dialect === 'postgres'
         ? `${value}::text::${now}::text${portable ? `::${type}` : ''}::text <> ${value}::text`
@@ -341,9 +341,14 @@ function isNumeric(type: string): boolean {
 
 /** The value of a stash as the column takes it now. */
 function converted(database: Database, { name, type, portable }: Column, shape: Shape): string {
-  const value = `kept.${quoted(name)}`
+  const value = `kept.${quoteName(name)}`
   const now = shape.columns.find((column) => column.name === name)?.type ?? type
   return database.dialect === 'sqlite' || (portable && now === type) ? value : `${value}::text::${now}`
+}
+
+/** Its columns that are not generated now. */
+function writable({ values }: FullStash, { columns }: Shape): Column[] {
+  return values.filter(({ name }) => !columns.some((one) => one.name === name && one.generated))
 }
 
 type Own = (text: string) => Promise<void>
@@ -360,10 +365,10 @@ async function insertRows(
   shape: Shape,
   table: string,
 ): Promise<number> {
-  const target = `${quoted(stash.schema)}.${quoted(stash.table)}`
+  const target = `${quoteName(stash.schema)}.${quoteName(stash.table)}`
   const { overriding, text } = SAYS[database.dialect]
   const now = new Map(shape.columns.map((column) => [column.name, column]))
-  const values = stash.values.filter(({ name }) => !now.get(name)?.generated)
+  const values = writable(stash, shape)
   const value = (name: string) => {
     const column = values.find((one) => one.name === name)
     return column === undefined ? 'NULL' : converted(database, column, shape)
@@ -380,7 +385,7 @@ async function insertRows(
   const needed = others.filter(({ setsNull }) => !setsNull).map(exists)
   const [key = [], ...otherKeys] = shape.keys
   const same = (names: readonly string[]) =>
-    names.map((name) => `present.${quoted(name)} = ${value(name)}`).join(' AND ')
+    names.map((name) => `present.${quoteName(name)} = ${value(name)}`).join(' AND ')
   // Another row may have taken what is unique beside the key.
   const taken = otherKeys.map(
     (other) => `NOT EXISTS (SELECT 1 FROM ${target} AS present WHERE ${same(other)} AND NOT (${same(key)}))`,
@@ -389,7 +394,7 @@ async function insertRows(
   if (key.length === 0 && !shape.virtual) {
     // Without a key, equal rows are the same.
     const equal = values.map(
-      ({ name }) => `${text(`present.${quoted(name)}`)} IS NOT DISTINCT FROM ${text(value(name))}`,
+      ({ name }) => `${text(`present.${quoteName(name)}`)} IS NOT DISTINCT FROM ${text(value(name))}`,
     )
     await own(
       `DELETE FROM ${target} AS present WHERE EXISTS (SELECT 1 FROM ${table} AS kept WHERE ${equal.join(' AND ')})`,
@@ -398,10 +403,10 @@ async function insertRows(
   const before = await rows(target)
   const changes = values
     .filter(({ name }) => !key.includes(name) && now.get(name)?.assignable)
-    .map(({ name }) => `${quoted(name)} = excluded.${quoted(name)}`)
+    .map(({ name }) => `${quoteName(name)} = excluded.${quoteName(name)}`)
   const update = changes.length === 0 ? 'NOTHING' : `UPDATE SET ${changes.join(', ')}`
-  const conflict = key.length > 0 ? `ON CONFLICT (${key.map(quoted).join(', ')}) DO ${update}` : ''
-  const names = values.map(({ name }) => quoted(name)).join(', ')
+  const conflict = key.length > 0 ? `ON CONFLICT (${key.map(quoteName).join(', ')}) DO ${update}` : ''
+  const names = values.map(({ name }) => quoteName(name)).join(', ')
   await own(
     `INSERT INTO ${target} (${names}) ${overriding} SELECT ${selected.join(', ')} FROM ${table} AS kept
      WHERE ${['true', ...needed, ...taken].join(' AND ')} ${conflict}`,
@@ -421,13 +426,13 @@ function hasParent(
   const pairs = key.columns.map((name, i) => {
     const column = values.find((value) => value.name === name)
     return [
-      column ? converted(database, column, shape) : `present.${quoted(name)}`,
-      quoted(key.parents[i] ?? ''),
+      column ? converted(database, column, shape) : `present.${quoteName(name)}`,
+      quoteName(key.parents[i] ?? ''),
     ] as const
   })
   const none = pairs.map(([value]) => `${value} IS NULL`).join(' OR ')
   const same = pairs.map(([value, parent]) => `parent.${parent} = ${value}`).join(' AND ')
-  return `(${none} OR EXISTS (SELECT 1 FROM ${quoted(key.schema)}.${quoted(key.table)} AS parent WHERE ${same}))`
+  return `(${none} OR EXISTS (SELECT 1 FROM ${quoteName(key.schema)}.${quoteName(key.table)} AS parent WHERE ${same}))`
 }
 
 /** Ids go on where they had come to. */
@@ -458,18 +463,16 @@ async function updateRows(
   table: string,
 ): Promise<number> {
   const { row, text } = SAYS[database.dialect]
-  const target = `${quoted(stash.schema)}.${quoted(stash.table)}`
-  const columns = stash.values.filter(
-    ({ name }) => !shape.columns.some((one) => one.name === name && one.generated),
-  )
+  const target = `${quoteName(stash.schema)}.${quoteName(stash.table)}`
+  const columns = writable(stash, shape)
   if (columns.length === 0) return 0
   const same = stash.key.map(({ name, portable }) => {
-    const [ours, theirs] = [`present.${quoted(name)}`, `kept.${quoted(name)}`]
+    const [ours, theirs] = [`present.${quoteName(name)}`, `kept.${quoteName(name)}`]
     if (stash.counted) return `${text(ours)} IS NOT DISTINCT FROM ${text(theirs)}`
     return portable ? `${ours} = ${theirs}` : `${text(ours)} = ${theirs}`
   })
   const numbered = `(SELECT *, ${row} AS "the row", row_number() OVER (PARTITION BY ${
-    stash.key.map(({ name }) => text(quoted(name))).join(', ') || '1'
+    stash.key.map(({ name }) => text(quoteName(name))).join(', ') || '1'
   } ORDER BY ${row}) AS ${COUNT} FROM ${target})`
   const present = stash.counted ? numbered : target
   const join =
@@ -481,7 +484,7 @@ async function updateRows(
   const set = columns.map((column) => {
     const value = converted(database, column, shape)
     const keep = stash.carried.includes(column.name)
-    return `${quoted(column.name)} = ${keep ? `coalesce(present.${quoted(column.name)}, ${value})` : value}`
+    return `${quoteName(column.name)} = ${keep ? `coalesce(present.${quoteName(column.name)}, ${value})` : value}`
   })
   await own(
     stash.counted
@@ -493,7 +496,7 @@ async function updateRows(
     .filter(({ name }) => stash.carried.includes(name))
     .map(
       (column) =>
-        `${text(`present.${quoted(column.name)}`)} IS DISTINCT FROM ${text(converted(database, column, shape))}`,
+        `${text(`present.${quoteName(column.name)}`)} IS DISTINCT FROM ${text(converted(database, column, shape))}`,
     )
   if (differs.length === 0) return 0
   const [left] = await database.query(

@@ -19,7 +19,7 @@ export interface Holder {
   readonly host: string
   readonly pid: number
   readonly program: string
-  /** ISO 8601, UTC. */
+  /** When it took the lock: ISO 8601, UTC. */
   readonly since: string
   readonly direction: Direction
   /** The migrations that it is to apply or roll back, in order: the history tells how far it has come. */
@@ -42,11 +42,17 @@ export interface Interrupted {
 }
 
 const PROGRAM = basename(process.argv[1] ?? process.execPath).replace(/^bin\.[cm]?[jt]s$/, 'nexflow-migrate')
-const SINCE = new Date().toISOString()
 
 /** This process, and what it is about to do. */
 export function holderOf(direction: Direction, migrations: readonly string[]): Holder {
-  return { host: hostname(), pid: process.pid, program: PROGRAM, since: SINCE, direction, migrations }
+  return {
+    host: hostname(),
+    pid: process.pid,
+    program: PROGRAM,
+    since: new Date().toISOString(),
+    direction,
+    migrations,
+  }
 }
 
 /** The rows whose names begin so, by the rest of their names. */

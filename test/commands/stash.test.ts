@@ -456,6 +456,15 @@ for (const kind of KINDS) {
         assert.deepEqual((await up({ database, migrations })).givenBack, [])
       }))
 
+    test('3.5 one whose table somebody has dropped by hand can be dropped', () =>
+      withUsers(async ({ url: database, query }, migrations) => {
+        await down({ database, migrations })
+        await query('DROP TABLE schema_migrations_stash_1')
+        assert.equal((await errorOf(up({ database, migrations }))).code, 'STASH')
+        await stashDrop({ database, number: 1 })
+        assert.equal((await up({ database, migrations })).applied.length, 1)
+      }))
+
     test('3.4 a script that fails keeps nothing', () =>
       withUsers(async (scratch) => {
         const { url: database } = scratch

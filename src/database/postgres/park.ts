@@ -1,4 +1,5 @@
 import type { Sql } from '../../core/sql-error.ts'
+import { quoteName } from '../../core/text.ts'
 import { cut, type Part, type Tree } from './script.ts'
 
 /** A table's name as a script has it. */
@@ -22,7 +23,7 @@ export function isTable(one: Name, schema: string, name: string): boolean {
 }
 
 function quoted(...names: (string | undefined)[]): string {
-  return names.flatMap((name) => (name === undefined ? [] : `"${name.replaceAll('"', '""')}"`)).join('.')
+  return names.flatMap((name) => (name === undefined ? [] : quoteName(name))).join('.')
 }
 
 /**

@@ -6,7 +6,7 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { pathToFileURL } from 'node:url'
 import { Worker } from 'node:worker_threads'
 import { MigrateError } from '../../core/errors.ts'
-import { list, shortest } from '../../core/text.ts'
+import { list, quoteName, shortest } from '../../core/text.ts'
 import type { BackupFacts, CopyOptions } from '../database.ts'
 import { noBackup, publish, withWorkFolder } from '../files.ts'
 import { POLL, throwIfStopped } from '../lock.ts'
@@ -347,8 +347,4 @@ async function guarded<T>(name: string, work: () => Promise<T>): Promise<T> {
 
 function pragma(database: DatabaseSync, key: string): unknown {
   return database.prepare(`PRAGMA ${key}`).get()?.[key]
-}
-
-function quoteName(name: string): string {
-  return `"${name.replaceAll('"', '""')}"`
 }

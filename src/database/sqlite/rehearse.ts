@@ -1,6 +1,7 @@
 import { constants, DatabaseSync } from 'node:sqlite'
 import { MigrateError } from '../../core/errors.ts'
 import type { Script } from '../../core/script.ts'
+import { quoteName } from '../../core/text.ts'
 import type { Loss } from '../stash.ts'
 import { isOurs } from '../state.ts'
 import { shapeOf } from './introspect.ts'
@@ -275,8 +276,4 @@ function attempt(work: () => void): boolean {
   } catch {
     return false
   }
-}
-
-export function quoteName(name: string): string {
-  return `"${name.replaceAll('"', '""')}"`
 }

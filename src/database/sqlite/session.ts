@@ -1,11 +1,11 @@
 import type { DatabaseSync } from 'node:sqlite'
 import { MigrateError } from '../../core/errors.ts'
 import type { Script } from '../../core/script.ts'
-import { count } from '../../core/text.ts'
+import { count, quoteName } from '../../core/text.ts'
 import type { Watch } from '../database.ts'
 import { isOurs } from '../state.ts'
 import { isSqliteError } from './errors.ts'
-import { columnNames, quoteName, type Rehearsal, rehearse, tableNames } from './rehearse.ts'
+import { columnNames, type Rehearsal, rehearse, tableNames } from './rehearse.ts'
 
 /** Whether a text has the words without which no script takes a table away. */
 function mayDropTable({ text }: Script): boolean {
