@@ -571,6 +571,9 @@ async function main(): Promise<void> {
       const start = Date.now()
       const crashes = await crash(kind, options)
       console.log(kind.label, crashes, `${Math.round((Date.now() - start) / 1000)} s`)
+      if (options.kills < 500) continue
+      assert.ok(crashes.interrupted > 0, 'no script outside a transaction was hit')
+      if (kind.dialect === 'postgres') assert.ok(crashes.doubtful > 0, 'no statement was in doubt')
     }
   })
 }
