@@ -20,16 +20,13 @@ const WIDTH = 120
  * @param from where the statement begins
  */
 export function place(file: string, text: string, offset: number, from = offset): Place & { line: number } {
-  const start = text.lastIndexOf('\n', offset - 1) + 1
+  const start = lineStart(text, offset)
   const column = [...text.slice(start, offset)].length + 1
   let line = 1
   for (let at = text.indexOf('\n'); at !== -1 && at < start; at = text.indexOf('\n', at + 1)) line++
 
   const end = text.indexOf('\n', offset)
-  const above = text
-    .slice(text.lastIndexOf('\n', from - 1) + 1, start)
-    .split('\n')
-    .slice(0, -1)
+  const above = text.slice(lineStart(text, from), start).split('\n').slice(0, -1)
   const lines = [...above.slice(-LINES_ABOVE), text.slice(start, end === -1 ? text.length : end)]
   const margin = String(line).length
   // A very long line is shown from shortly before the error.
@@ -40,6 +37,11 @@ export function place(file: string, text: string, offset: number, from = offset)
   })
   const indent = text.slice(start + cut, offset).replace(/[^\t]/gu, ' ')
   return { file, line, column, excerpt: `${numbered.join('\n')}\n${' '.repeat(margin)} | ${indent}^` }
+}
+
+/** Before the first character there is no line end: `lastIndexOf` takes -1 for 0. */
+function lineStart(text: string, offset: number): number {
+  return offset === 0 ? 0 : text.lastIndexOf('\n', offset - 1) + 1
 }
 
 /** The candidate nearest to `word`, if one is near enough to have been meant. */

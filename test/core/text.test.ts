@@ -19,7 +19,11 @@ describe('1 places', () => {
     assert.equal(place('f', text, text.indexOf('id'), 10).excerpt, '2 | CREATE TABLE a (\n3 | \tid\n  | \t^')
   })
 
-  test('1.3 any offset of any text has a place', () => {
+  test('1.3 the first character may end a line', () => {
+    assert.deepEqual(place('f', '\n', 0), { file: 'f', line: 1, column: 1, excerpt: '1 | \n  | ^' })
+  })
+
+  test('1.4 any offset of any text has a place', () => {
     fc.assert(
       fc.property(fc.string({ unit: 'binary' }), fc.nat(), (text, n) => {
         const offset = n % (text.length + 1)
