@@ -5,7 +5,7 @@ import { onServer, type Server } from '../test/servers.ts'
 import type { Migration, Tool } from './peers.ts'
 
 /** On the disk of the repository, since a folder for temporary files may be in memory. */
-const DATA = join(import.meta.dirname, 'data')
+export const DATA = join(import.meta.dirname, 'data')
 
 /** Does `work` with an empty folder for the data of this run. */
 export async function withData<T>(work: () => Promise<T>): Promise<T> {

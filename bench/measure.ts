@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process'
 import { dirname, join } from 'node:path'
 
 /** The built command line, as a user's shell starts it. */
-const BIN = join(import.meta.dirname, '../dist/cli/bin.cjs')
+export const BIN = join(import.meta.dirname, '../dist/cli/bin.cjs')
 
 /** A program and its arguments. */
 export type Command = readonly string[]

@@ -10,6 +10,7 @@ import { memory } from './memory.ts'
 import { PEERS } from './peers.ts'
 import { postgres } from './postgres.ts'
 import { safety } from './safety.ts'
+import { schema } from './schema.ts'
 import { sqlite } from './sqlite.ts'
 import { start } from './start.ts'
 
@@ -20,6 +21,7 @@ const SECTIONS: readonly { title: string; measure(server: Server): Promise<Table
   { title: 'Memory', measure: memory },
   { title: 'Backup', measure: backup },
   { title: 'Safety', measure: safety },
+  { title: 'Schema', measure: schema },
 ]
 
 const HEAD = `# Benchmark
