@@ -189,7 +189,8 @@ function refuseChanged(ids: string[], migrations: readonly Migration[]): Migrate
   })
 }
 
-function refuseMissing(ids: string[]): MigrateError {
+/** Applied, and there is no file to run or to compare. */
+export function refuseMissing(ids: string[]): MigrateError {
   return new MigrateError(
     'MISSING',
     `${list(ids)} ${ids.length === 1 ? 'is' : 'are'} applied and the file is missing`,
