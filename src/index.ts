@@ -1,6 +1,7 @@
 export { type BackupOptions, type BackupResult, backup } from './commands/backup.ts'
 export type { DoneStep, PlannedStep } from './commands/change.ts'
 export { type DownOptions, type DownResult, down } from './commands/down.ts'
+export { type DriftOptions, type DriftResult, drift, type Remedy } from './commands/drift.ts'
 export { type Kept, keptText } from './commands/keep.ts'
 export { type NewOptions, type NewResult, newMigration } from './commands/new.ts'
 export { type OpenDatabase, type OpenDatabaseOptions, openDatabase } from './commands/open.ts'

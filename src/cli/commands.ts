@@ -2,6 +2,7 @@ import {
   type BackupPlace,
   backup,
   down,
+  drift,
   loadSettings,
   MigrateError,
   newMigration,
@@ -20,6 +21,7 @@ import { ask } from './ask.ts'
 import {
   backupText,
   downText,
+  driftText,
   newText,
   pairsText,
   parityText,
@@ -206,6 +208,21 @@ export const COMMANDS: Readonly<Record<string, Command>> = {
         onProgress,
       })
       return { result, text: parityText(result), status: result.equal ? 0 : 3 }
+    },
+  },
+  drift: {
+    usage: 'drift',
+    does: 'compare the schema of the database with that of its history; exit with 3 if they differ',
+    options: { shadow: SHADOW },
+    run: async (words, values, onProgress) => {
+      atMost(0, words)
+      const { database } = await settings(values)
+      const result = await drift({
+        ...(await shadowed(values)),
+        ...(database !== undefined && { database }),
+        onProgress,
+      })
+      return { result, text: driftText(result), status: result.drifted ? 3 : 0 }
     },
   },
   new: {

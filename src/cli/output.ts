@@ -5,15 +5,18 @@ import {
   count,
   type Difference,
   type DownResult,
+  type DriftResult,
   differenceText,
   type Entry,
   keptText,
+  type Labels,
   type MigrateError,
   type NewResult,
   type Pair,
   type ParityResult,
   type PlannedStep,
   type ProgressEvent,
+  type Remedy,
   type RestoreResult,
   type Stash,
   type StashDropResult,
@@ -116,19 +119,38 @@ export function stashDropText({ database, dropped }: StashDropResult): string {
 
 const SIDES = { before: 'SQLite', after: 'PostgreSQL' }
 
+export function driftText({ database, drifted, changed, differences, back, official }: DriftResult): string {
+  const replayed = changed.map((id) => `${id} changed after being applied: its file was replayed as it is now`)
+  if (!drifted) return [...replayed, `${database} has the schema of its history`].join('\n')
+  return [
+    ...replayed,
+    ...differenceLines(differences, { before: 'the history', after: 'the database' }),
+    `${database} differs from its history: ${count(differences.length, 'difference')}`,
+    remedyText('this brings the database back to its history', back),
+    remedyText('this makes official what the database has, as an up script', official.up),
+    remedyText('and as its down script', official.down),
+  ].join('\n')
+}
+
+function remedyText(does: string, { sql, notes }: Remedy): string {
+  return [`\n-- ${does}`, ...notes.map((note) => `-- note: ${note}`), sql.trimEnd()].join('\n')
+}
+
+function differenceLines(differences: readonly Difference[], labels: Labels): string[] {
+  return [...Map.groupBy(differences, placeOf)].flatMap(([place, some]) => [
+    place,
+    ...some.map((one) => `  ${differenceText(one, labels)}`),
+  ])
+}
+
 export function parityText({ equal, at, compared, differences, exceptions }: ParityResult): string {
   const counts = Object.entries(compared).filter(([what, n]) => n > 0 || what === 'tables')
   const what = counts.map(([noun, n]) => count(n, noun.replace(/s$/, ''))).join(', ')
   const accepted = exceptions.length === 0 ? '' : `, with ${count(exceptions.length, 'exception')}`
   const after = at === undefined ? '' : ` after ${at}`
   if (equal) return `SQLite and PostgreSQL have the same schema${after}: ${what}${accepted}`
-  const places = [...Map.groupBy(differences, placeOf)]
-  const lines = places.flatMap(([place, some]) => [
-    place,
-    ...some.map((one) => `  ${differenceText(one, SIDES)}`),
-  ])
   return [
-    ...lines,
+    ...differenceLines(differences, SIDES),
     `SQLite and PostgreSQL differ${after}: ${count(differences.length, 'difference')}${accepted}`,
   ].join('\n')
 }

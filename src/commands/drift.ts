@@ -1,6 +1,6 @@
 import type { Dialect } from '../core/migrations.ts'
 import { type Applied, compare, refuseMissing, type State } from '../core/plan.ts'
-import { alterSchema } from '../core/schema/ddl.ts'
+import { alterSchema, scriptText } from '../core/schema/ddl.ts'
 import { type Difference, diff } from '../core/schema/diff.ts'
 import type { Schema } from '../core/schema/model.ts'
 import { withDatabase } from '../database/database.ts'
@@ -11,9 +11,9 @@ import { type ReplayOptions, withReplay } from './replay.ts'
 
 export interface DriftOptions extends Options, ReplayOptions {}
 
-/** Statements, and what a person must look at before running them. */
+/** A script, and what a person must look at before running it. */
 export interface Remedy {
-  readonly statements: readonly string[]
+  readonly sql: string
   readonly notes: readonly string[]
 }
 
@@ -55,8 +55,8 @@ export async function drift(options: DriftOptions = {}): Promise<DriftResult> {
     drifted: differences.length > 0,
     changed,
     differences,
-    back: alterSchema(live, expected),
-    official: { up: alterSchema(expected, live), down: alterSchema(live, expected) },
+    back: remedy(live, expected),
+    official: { up: remedy(expected, live), down: remedy(live, expected) },
   }
 }
 
@@ -78,4 +78,9 @@ function replayed(
     }
     return { schema: await replay.schema(), changed: inState('changed') }
   })
+}
+
+function remedy(before: Schema, after: Schema): Remedy {
+  const { statements, notes } = alterSchema(before, after)
+  return { sql: scriptText(statements), notes }
 }
