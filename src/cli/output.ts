@@ -120,7 +120,9 @@ export function stashDropText({ database, dropped }: StashDropResult): string {
 const SIDES = { before: 'SQLite', after: 'PostgreSQL' }
 
 export function driftText({ database, drifted, changed, differences, back, official }: DriftResult): string {
-  const replayed = changed.map((id) => `${id} changed after being applied: its file was replayed as it is now`)
+  const replayed = changed.map(
+    (id) => `${id} changed after being applied: its file was replayed as it is now`,
+  )
   if (!drifted) return [...replayed, `${database} has the schema of its history`].join('\n')
   return [
     ...replayed,

@@ -34,7 +34,13 @@ export function createPostgres(schema: Schema): string[] {
     made.add(nameOf(table))
     const { text, behind, circular } = tableTexts(table, ({ to }) => made.has(nameOf(to)))
     late.push(...circular)
-    return [text, ...behind, ...partitionTexts(table, schema), ...indexTexts(table), ...commentsOf(schema, (one) => one === table)]
+    return [
+      text,
+      ...behind,
+      ...partitionTexts(table, schema),
+      ...indexTexts(table),
+      ...commentsOf(schema, (one) => one === table),
+    ]
   })
   const types = typesInOrder(schema)
   return [
@@ -71,8 +77,10 @@ export function extensionText(extension: string): string {
 
 /** Enums and domains, each behind what it is made of. */
 export function typesInOrder({ enums, domains }: Schema): (Enum | Domain)[] {
-  return inOrder<Enum | Domain>([...enums, ...domains], ({ name }) => name, (one) =>
-    'type' in one ? namesIn('postgres', one.type) : [],
+  return inOrder<Enum | Domain>(
+    [...enums, ...domains],
+    ({ name }) => name,
+    (one) => ('type' in one ? namesIn('postgres', one.type) : []),
   )
 }
 
@@ -128,7 +136,11 @@ export function statementText(sql: string): string {
 }
 
 export function routinesInOrder(routines: readonly Routine[]): Routine[] {
-  return inOrder(routines, ({ name }) => name, ({ sql }) => namesIn('postgres', sql))
+  return inOrder(
+    routines,
+    ({ name }) => name,
+    ({ sql }) => namesIn('postgres', sql),
+  )
 }
 
 /** Functions that tables and domains need, or that need none of them. The others must come behind the tables. */
@@ -156,7 +168,9 @@ const BODIES = new WeakMap<Routine, Set<string>>()
 export function bodyNames(one: Routine): Set<string> {
   const known = BODIES.get(one)
   if (known !== undefined) return known
-  const bodies = tokensOf(one.sql, 'postgres').filter(({ kind, text }) => kind === 'string' && /^['$]/.test(text))
+  const bodies = tokensOf(one.sql, 'postgres').filter(
+    ({ kind, text }) => kind === 'string' && /^['$]/.test(text),
+  )
   const texts = bodies.map(({ text }) => text.replace(/^(?:'|\$\w*\$)/, '').replace(/(?:'|\$\w*\$)$/, ''))
   const names = new Set([one.sql, ...texts].flatMap((text) => [...namesIn('postgres', text)]))
   BODIES.set(one, names)
@@ -170,18 +184,26 @@ function domainExpressions(domain: Domain): string[] {
 /** Every expression in a table. */
 export function expressionsOf(table: Table): string[] {
   return [
-    ...table.columns.flatMap(({ default: fallback, generated }) => [fallback ?? '', generated?.expression ?? '']),
+    ...table.columns.flatMap(({ default: fallback, generated }) => [
+      fallback ?? '',
+      generated?.expression ?? '',
+    ]),
     ...table.checks.map(({ expression }) => expression),
     ...table.exclusions.map(({ definition }) => definition),
-    ...table.indexes.flatMap(({ parts, where }) => [where ?? '', ...parts.map(({ expression }) => expression ?? '')]),
+    ...table.indexes.flatMap(({ parts, where }) => [
+      where ?? '',
+      ...parts.map(({ expression }) => expression ?? ''),
+    ]),
     table.partitionBy ?? '',
   ].filter((one) => one !== '')
 }
 
 /** Views and functions, each behind what it uses. */
 export function queriesInOrder(views: readonly View[], routines: readonly Routine[]): (View | Routine)[] {
-  return inOrder<View | Routine>([...views, ...routines], ({ name }) => name, (one) =>
-    'query' in one ? namesIn('postgres', one.query) : bodyNames(one),
+  return inOrder<View | Routine>(
+    [...views, ...routines],
+    ({ name }) => name,
+    (one) => ('query' in one ? namesIn('postgres', one.query) : bodyNames(one)),
   )
 }
 
@@ -198,7 +220,9 @@ export interface TableTexts {
 export function tableTexts(table: Table, isThere: (key: ForeignKey) => boolean): TableTexts {
   const constraints = constraintsOf(table)
   const add = (one: Constraint) => addText(table, one)
-  const circular = constraints.filter(({ foreign, isForeign }) => isForeign && (foreign === undefined || !isThere(foreign)))
+  const circular = constraints.filter(
+    ({ foreign, isForeign }) => isForeign && (foreign === undefined || !isThere(foreign)),
+  )
   const behind = constraints.filter((one) => one.notValid && !circular.includes(one))
   const own = constraints.filter((one) => !circular.includes(one) && !behind.includes(one))
   const part = table.partitionOf
@@ -231,7 +255,8 @@ export function partitionTexts(table: Table, { tables }: Schema): string[] {
     const own = parent.columns.find((one) => one.name === column.name)
     const alter = `ALTER TABLE ${path(table)} ALTER COLUMN ${name(column.name)}`
     if (own === undefined || column.generated !== undefined) return []
-    const fallback = column.default === undefined ? 'DROP DEFAULT' : `SET DEFAULT ${defaultText(column.default)}`
+    const fallback =
+      column.default === undefined ? 'DROP DEFAULT' : `SET DEFAULT ${defaultText(column.default)}`
     return [
       ...(own.default === column.default ? [] : [`${alter} ${fallback}`]),
       ...(own.nullable && !column.nullable ? [`${alter} SET NOT NULL`] : []),
@@ -391,7 +416,8 @@ export function columnText(column: Column, constraints: readonly Constraint[] = 
   const serial = identity === 'serial' ? SERIALS[column.type] : undefined
   const isKey = constraints.some(({ inline }) => inline?.startsWith('PRIMARY KEY'))
   const usual = constraints.filter((one) => one.inline !== undefined)
-  const inline = ({ name, usual, inline }: Constraint) => `${constraintName(usual ? undefined : name)}${inline}`
+  const inline = ({ name, usual, inline }: Constraint) =>
+    `${constraintName(usual ? undefined : name)}${inline}`
   return [
     name(column.name),
     serial ?? typeName(column.type),
@@ -408,7 +434,20 @@ export function columnText(column: Column, constraints: readonly Constraint[] = 
 }
 
 /** Operators that are words, which DEFAULT takes only in parentheses. */
-const OPERATORS = ['AND', 'OR', 'NOT', 'IS', 'IN', 'LIKE', 'ILIKE', 'BETWEEN', 'AT', 'COLLATE', 'SIMILAR', 'OVERLAPS']
+const OPERATORS = [
+  'AND',
+  'OR',
+  'NOT',
+  'IS',
+  'IN',
+  'LIKE',
+  'ILIKE',
+  'BETWEEN',
+  'AT',
+  'COLLATE',
+  'SIMILAR',
+  'OVERLAPS',
+]
 
 /** What stands behind DEFAULT: in parentheses where it is more than a value, a call or a cast. */
 export function defaultText(expression: string): string {
@@ -480,8 +519,12 @@ function partText({ column, expression = '', collation, operators, desc, nulls }
 /** An index takes the call of a function as it is, and everything else in parentheses. */
 function expressionText(expression: string): string {
   const tokens = tokensOf(expression, 'postgres')
-  const isCall = tokens[0]?.kind === 'word' && isSign(tokens[1], '(') && !/[\s:]/.test(expression.replace(/\(.*\)$/s, ''))
-  const simple = isCall && unwrapped(expression.slice(tokens[1]?.start), 'postgres').length === expression.length - (tokens[1]?.start ?? 0) - 2
+  const isCall =
+    tokens[0]?.kind === 'word' && isSign(tokens[1], '(') && !/[\s:]/.test(expression.replace(/\(.*\)$/s, ''))
+  const simple =
+    isCall &&
+    unwrapped(expression.slice(tokens[1]?.start), 'postgres').length ===
+      expression.length - (tokens[1]?.start ?? 0) - 2
   return simple ? expression : `(${unwrapped(expression, 'postgres')})`
 }
 
