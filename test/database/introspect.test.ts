@@ -113,8 +113,7 @@ for (const kind of KINDS) {
         const make = (from: number, to: number) =>
           Array.from(
             { length: to - from },
-            (_, i) =>
-              `CREATE TABLE t${from + i} (id INTEGER PRIMARY KEY, a TEXT NOT NULL CHECK (a <> ''), up INTEGER REFERENCES t0 (id)); CREATE INDEX i${from + i} ON t${from + i} (a)`,
+            (_, i) => `CREATE TABLE t${from + i} (id INTEGER NOT NULL DEFAULT 1, CHECK (id > 0))`,
           ).join(';')
         await run(scratch, make(0, 1))
         const one = await countQueries(kind, scratch.url)
