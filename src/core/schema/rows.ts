@@ -1,7 +1,15 @@
 import { quoteName } from '../text.ts'
 import { candidates, likely } from './candidates.ts'
 import { kindOf } from './kinds.ts'
-import type { Column, ForeignKey, Kind, Named, Schema, Table } from './model.ts'
+import {
+  type Column,
+  type ForeignKey,
+  type Kind,
+  type Named,
+  nameOf,
+  type Schema,
+  type Table,
+} from './model.ts'
 import { literal, type Values, valuesOf } from './values.ts'
 
 /** SQL that puts a row into a table, for the database to try. Where tables need each other's rows, one into each. */
@@ -35,35 +43,36 @@ const TRIES = 24
  * @yields SQL to try; to be answered with the database's words where it refuses, and undefined where it does not
  * @returns the tables that it took no row for
  */
-export function* sampleRows(
-  schema: Schema,
-  options: RowOptions = {},
-): Generator<Attempt, readonly Table[], string | undefined> {
+export function* sampleRows(schema: Schema, options: RowOptions = {}): Rows<readonly Table[]> {
   const { wanted = () => true, from = 0, fitting } = options
-  const tables = schema.tables.filter((table) => table.partitionOf === undefined)
-  const { ordered, circular } = inOrder(schema, tables)
-  const empty = new Set<Table>()
-  for (const table of ordered.filter(wanted)) {
-    const writer = new Writer(schema, table, from, fitting)
-    let taken = 0
-    for (const [i, mood] of (fitting ? CALM : MOODS).entries())
-      taken += (yield* row(writer, from + i, mood)) ? 1 : 0
-    if (taken === 0) empty.add(table)
+  const empty: Table[] = []
+  for (const group of inOrder(schema)) {
+    const writers = group.filter(wanted).map((table) => new Writer(schema, table, from, fitting))
+    const linked = writers.length > 1 && (yield* together(schema, writers, from + MOODS.length))
+    for (const writer of writers) {
+      const taken = yield* severalRows(writer, from, fitting ? CALM : MOODS)
+      if (taken === 0 && !linked) empty.push(writer.table)
+    }
   }
-  // Now the tables that they refer to have rows too.
-  for (const table of circular.filter((one) => wanted(one) && !empty.has(one))) {
-    yield* row(new Writer(schema, table, from, fitting), from + MOODS.length, 'plain')
-  }
-  const stuck = circular.filter((table) => empty.has(table))
-  for (let i = 0; stuck.length > 1 && i < 2; i++) {
-    const refused = yield { tables: stuck, sql: together(schema, stuck, from + i) }
-    if (refused === undefined) for (const table of stuck) empty.delete(table)
-  }
-  return [...empty]
+  return empty
 }
 
+/** How many rows of a table are given up before it is. */
+const GIVEN_UP = 2
+
+function* severalRows(writer: Writer, from: number, moods: readonly Mood[]): Rows<number> {
+  let taken = 0
+  for (const [i, mood] of moods.entries()) {
+    if (taken === 0 && i === GIVEN_UP) return 0
+    if (yield* oneRow(writer, from + i, mood)) taken++
+  }
+  return taken
+}
+
+type Rows<T> = Generator<Attempt, T, string | undefined>
+
 /** One row, until the database takes it. */
-function* row(writer: Writer, n: number, mood: Mood): Generator<Attempt, boolean, string | undefined> {
+function* oneRow(writer: Writer, n: number, mood: Mood): Rows<boolean> {
   const draft = writer.draft(n, mood)
   for (let i = 0; i < TRIES; i++) {
     const refused = yield { tables: [writer.table], sql: writer.insert(draft) }
@@ -73,66 +82,59 @@ function* row(writer: Writer, n: number, mood: Mood): Generator<Attempt, boolean
   return false
 }
 
-/** Rows that need each other: the keys are checked when all of them are there. */
-function together(schema: Schema, tables: readonly Table[], n: number): string {
-  const drafts = new Map(
-    tables.map((table) => {
-      const writer = new Writer(schema, table, n)
-      return [table, { writer, draft: writer.draft(n, 'plain') }]
-    }),
-  )
-  for (const { writer, draft } of drafts.values()) {
-    for (const key of writer.table.foreignKeys) {
-      const other = drafts.get(tableOf(schema, key.to) ?? writer.table)
-      if (other !== undefined && other.draft !== draft) draft.refer(key, other.draft)
-    }
+/** A row for each of the tables, which need each other: the keys are checked when all of them are there. */
+function* together(schema: Schema, writers: readonly Writer[], n: number): Rows<boolean> {
+  const drafts = new Map(writers.map((writer) => [writer.table, { writer, draft: writer.draft(n, 'plain') }]))
+  for (let i = 0; i < TRIES; i++) {
+    const inserts = [...drafts.values()].map(({ writer, draft }) => {
+      const keys = writer.table.foreignKeys.flatMap((key) => {
+        const to = tableOf(schema, key.to)
+        const other = to === writer.table ? undefined : to && drafts.get(to)?.draft
+        return other === undefined ? [] : [{ key, other }]
+      })
+      return writer.insert(draft, keys)
+    })
+    const refused = yield { tables: [...drafts.keys()], sql: atOnce(schema, inserts) }
+    if (refused === undefined) return true
+    const changed = [...drafts.values()].map(({ draft }) => draft.change(refused))
+    if (!changed.includes(true)) return false
   }
-  const inserts = [...drafts.values()].map(({ writer, draft }) => writer.insert(draft))
-  if (schema.dialect === 'sqlite') return ['PRAGMA defer_foreign_keys = ON', ...inserts].join(';\n')
+  return false
+}
+
+function atOnce({ dialect }: Schema, inserts: readonly string[]): string {
+  if (dialect === 'sqlite') return ['PRAGMA defer_foreign_keys = ON', ...inserts].join(';\n')
   // One statement: PostgreSQL checks the keys at its end.
-  const parts = inserts.map((insert, i) => `row_${i} AS (${insert})`)
-  return `WITH ${parts.join(',\n')} SELECT 1`
+  return `WITH ${inserts.map((insert, i) => `row_${i} AS (${insert})`).join(',\n')} SELECT 1`
 }
 
-/** Tables behind those that they refer to, ties by name, and those that refer to each other in a circle. */
-function inOrder(schema: Schema, tables: readonly Table[]): { ordered: Table[]; circular: Table[] } {
-  const waiting = new Set(tables.toSorted((a, b) => (key(a) < key(b) ? -1 : 1)))
-  const ordered: Table[] = []
-  const circular: Table[] = []
-  const needs = (table: Table) =>
-    table.foreignKeys
-      .map(({ to }) => tableOf(schema, to))
-      .filter((other) => other !== undefined && other !== table && waiting.has(other))
-  while (waiting.size > 0) {
-    const free = [...waiting].find((table) => needs(table).length === 0)
-    const [first] = waiting
-    const next = free ?? [...waiting].find((table) => reaches(table, table, needs)) ?? first
-    if (next === undefined) break
-    if (free === undefined)
-      circular.push(...[...waiting].filter((one) => one === next || inCircle(next, one, needs)))
-    waiting.delete(next)
-    ordered.push(next)
+/** Tables behind those that they refer to; those that refer to each other, in a circle, together (Tarjan). */
+function inOrder(schema: Schema): Table[][] {
+  const groups: Table[][] = []
+  const open: Table[] = []
+  const seen = new Map<Table, { readonly index: number; low: number; open: boolean }>()
+  const visit = (table: Table) => {
+    const node = { index: seen.size, low: seen.size, open: true }
+    seen.set(table, node)
+    open.push(table)
+    for (const key of table.foreignKeys) {
+      const to = tableOf(schema, key.to)
+      if (to === undefined) continue
+      const other = seen.get(to) ?? visit(to)
+      if (other.open) node.low = Math.min(node.low, other.low)
+    }
+    if (node.low === node.index) {
+      const group = open.splice(open.indexOf(table))
+      for (const one of group) Object.assign(seen.get(one) ?? {}, { open: false })
+      groups.push(group)
+    }
+    return node
   }
-  return { ordered, circular: [...new Set(circular)] }
-}
-
-type Needs = (table: Table) => readonly (Table | undefined)[]
-
-function inCircle(a: Table, b: Table, needs: Needs): boolean {
-  return reaches(a, b, needs) && reaches(b, a, needs)
-}
-
-/** Whether one table refers to another, by way of any number of tables. */
-function reaches(from: Table, to: Table, needs: Needs, seen = new Set<Table>()): boolean {
-  return needs(from).some((next) => {
-    if (next === undefined || seen.has(next)) return false
-    seen.add(next)
-    return next === to || reaches(next, to, needs, seen)
-  })
-}
-
-function key({ schema, name }: Named): string {
-  return `${schema}.${name}`
+  for (const table of schema.tables.toSorted((a, b) => (nameOf(a) < nameOf(b) ? -1 : 1))) {
+    if (!seen.has(table)) visit(table)
+  }
+  // What a partition holds is put into its whole.
+  return groups.map((group) => group.filter(({ partitionOf }) => partitionOf === undefined))
 }
 
 function tableOf({ tables, dialect }: Schema, { schema, name }: Named): Table | undefined {
@@ -178,14 +180,6 @@ class Draft {
       }
     }
     return values
-  }
-
-  /** Lets a foreign key refer to another row that is not there yet. */
-  refer({ columns, references }: ForeignKey, other: Draft): void {
-    const values = other.values()
-    const chosen = references.map((column) => values.get(column) ?? 'NULL')
-    this.#slots.push({ columns, options: [chosen], plain: 0 })
-    this.#turns.push(0)
   }
 
   /**
@@ -293,8 +287,14 @@ class Writer {
     return new Draft(this.table, [...slots, ...referring])
   }
 
-  insert(draft: Draft): string {
+  /** @param links foreign keys to rows that are not there yet */
+  insert(draft: Draft, links: readonly { key: ForeignKey; other: Draft }[] = []): string {
     const values = draft.values()
+    for (const { key, other } of links) {
+      const theirs = other.values()
+      for (const [i, column] of key.columns.entries())
+        values.set(column, theirs.get(key.references[i] ?? '') ?? 'NULL')
+    }
     const into = `INSERT INTO ${qualified(this.table)}`
     if (values.size === 0) return `${into} DEFAULT VALUES`
     return `${into} (${[...values.keys()].map(quoteName).join(', ')}) VALUES (${[...values.values()].join(', ')})`
