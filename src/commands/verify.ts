@@ -166,3 +166,5 @@ async function upBefore({ up, migrations }: Replay, at: number): Promise<void> {
   const last = migrations[at - 1]
   if (last !== undefined) await up(last.id)
 }
+
+export type { Failure, Judgement, Verdict } from './trial.ts'
