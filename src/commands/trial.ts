@@ -17,7 +17,7 @@ import type { Scene } from './stage.ts'
  * - `lossy`: something of the schema is not back, or rows or values are lost that were still there after up.
  * - `irreversible (declared)`: up works, and the migration says that there is no way back.
  * - `fails`: up fails on tables with rows; or down fails, or there is none; or the second up fails, or makes another
- *   schema than the first.
+ *   schema than the first from the same one.
  * - `not reached`: an earlier migration fails, even on empty tables.
  */
 export type Verdict =
@@ -160,7 +160,9 @@ function verdictOf(
   { up, failure, irreversible, rows, second }: Outcome,
   differences: readonly Difference[],
 ): Verdict {
-  if (up !== undefined || failure !== undefined || second.length > 0) return 'fails'
+  if (up !== undefined || failure !== undefined) return 'fails'
+  // From another schema up makes another one: that is not its fault.
+  if (second.length > 0 && differences.length === 0) return 'fails'
   if (irreversible !== undefined) return 'irreversible (declared)'
   if (differences.length > 0 || rows.some(({ had, change }) => had && change !== 'left over')) return 'lossy'
   return rows.length > 0 ? 'shape only' : 'reversible'

@@ -117,6 +117,13 @@ const CASES: Readonly<Record<string, Case>> = {
     says: /^table a: only in the schema after down$/,
   },
 
+  '3.6 down leaves a column, and up does not mind': {
+    up: 'CREATE TABLE IF NOT EXISTS a (id INTEGER)',
+    down: 'ALTER TABLE a ADD COLUMN b TEXT',
+    verdict: 'lossy',
+    says: /^a: column b: only in the one after down and up$/,
+  },
+
   '4.1 declared': {
     up: '-- migrate: irreversible the letters are gone\nALTER TABLE users DROP COLUMN email',
     verdict: 'irreversible (declared)',
@@ -150,17 +157,11 @@ const CASES: Readonly<Record<string, Case>> = {
     verdict: 'fails',
     says: /^up fails after down: .*\ba\b.*already exists/,
   },
-  '5.5 the second up makes something else': {
-    up: 'CREATE TABLE IF NOT EXISTS a (id INTEGER)',
-    down: 'ALTER TABLE a ADD COLUMN b TEXT',
-    verdict: 'fails',
-    says: /^a: column b: only in the one after down and up$/,
-  },
-  '5.6 a rebuild loses rows': {
+  '5.5 a rebuild loses rows': {
     up: REBUILD,
     down: NOTHING,
     verdict: 'fails',
-    says: /^works on empty tables, fails on rows: posts had 7 rows and would have \d$/,
+    says: /^works on empty tables, fails on rows: posts had 3 rows and would have \d$/,
     only: 'sqlite',
   },
 

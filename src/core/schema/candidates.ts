@@ -1,5 +1,5 @@
 import type { Kind } from './model.ts'
-import { literal, textOfLength } from './values.ts'
+import { literal, textOfLength } from './samples.ts'
 
 /** Texts of shapes that a CHECK may ask for. */
 const SHAPES = ['abc', 'ABC', '1', 'a@b.cd', 'https://a.b/', '2024-01-01', '{}', '[]']

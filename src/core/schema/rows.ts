@@ -10,7 +10,7 @@ import {
   type Schema,
   type Table,
 } from './model.ts'
-import { literal, type Values, valuesOf } from './values.ts'
+import { literal, type Values, valuesOf } from './samples.ts'
 
 /** SQL that puts a row into a table, for the database to try. Where tables need each other's rows, one into each. */
 export interface Attempt {

@@ -1,196 +1,128 @@
+import type { A_Expr, Node } from 'libpg-query'
 import type { Dialect } from '../migrations.ts'
-import { baseName } from './kinds.ts'
+import { isNull, lastWord, numberOf, operator, stringOf, truth, words } from './ast.ts'
+import type { Columns } from './expressions.ts'
+import { kindOf } from './kinds.ts'
 import type { Kind } from './model.ts'
+import { momentOf } from './moments.ts'
 
-/** What can stand in a column, as SQL. */
-export interface Values {
-  /** A value that nobody would wonder at. Those of different numbers differ, where the type has room. */
-  plain(n: number): string
-  /** Values at the edges of the type. */
-  readonly edges: readonly string[]
+/** Something that is not known to be understood by the other database: the conversion gives up. */
+export class NotUnderstood extends Error {}
+
+/** Gives up. */
+export function giveUp(what: string): never {
+  throw new NotUnderstood(what)
 }
 
-/** A type, and what its parentheses say. */
-interface Type {
-  readonly dialect: Dialect
-  readonly name: string
-  readonly sizes: readonly number[]
+/** What the rules of a dialect need to know of what stands around a node. */
+export interface Surroundings {
+  /** What a node gives, where that is known. */
+  kind(node: Node | undefined): Kind | undefined
 }
 
-/** Numbers of rows are added to this: what migrations put in themselves is numbered from 1. */
-const FIRST = 1_000_000
-const FIRST_SMALL = 10_000
-
-/** Enough for more than a page of a database, and compressible: an index takes it. */
-const LONG = 5000
-
-const MINUTE = 60_000
-const DAY = 1440 * MINUTE
-const START = Date.UTC(2024, 0, 1)
-
-/** Months before the year 10000 there is room for every time zone. */
-const TIMES = ['0001-01-01 00:00:00', '1970-01-01 00:00:00', '2024-02-29 12:34:56', '9999-06-30 23:59:59']
-
-/**
- * The values of a type.
- *
- * @param type as in `Column`
- * @returns undefined where nothing is known of the type
- */
-export function valuesOf(dialect: Dialect, kind: Kind, type: string): Values | undefined {
-  const sizes = [...(/\(([^)]*)\)/.exec(type)?.[1] ?? '').matchAll(/\d+/g)].map(Number)
-  return MAKERS[kind]({ dialect, name: baseName(type), sizes })
+/** What stands where PostgreSQL asks for a boolean; to SQLite any number is one. */
+export function condition(node: Node, to: Dialect, kind: Surroundings['kind']): Node {
+  if (to === 'sqlite') return node
+  const digits = numberOf(node)
+  if (digits !== undefined) return truth(Number(digits) !== 0)
+  const held = kind(node)
+  if (held === 'integer' || held === 'real' || held === 'numeric')
+    return operator('<>', node, { A_Const: { ival: {} } })
+  return held === undefined || held === 'boolean' ? node : giveUp('a condition that is no boolean')
 }
 
-/** A string literal. */
-export function literal(text: string): string {
-  return `'${text.replaceAll("'", "''")}'`
-}
-
-/** A text of so many characters. */
-export function textOfLength(n: number): string {
-  return 'abcdefghij'.repeat(Math.ceil(n / 10)).slice(0, n)
-}
-
-function quoted(plain: (n: number) => string, edges: readonly string[]): Values {
-  return { plain: (n) => literal(plain(n)), edges: edges.map(literal) }
-}
-
-const MAKERS: Readonly<Record<Kind, (type: Type) => Values | undefined>> = {
-  integer: ({ dialect, name }) => {
-    if (dialect === 'sqlite') return integers(2n ** 63n, FIRST)
-    if (/^(smallint|int2|smallserial)$/.test(name)) return integers(2n ** 15n, FIRST_SMALL)
-    if (name === 'oid') return { plain: (n) => String(FIRST + n), edges: ['0', '4294967295'] }
-    return integers(/^(bigint|int8|bigserial)$/.test(name) ? 2n ** 63n : 2n ** 31n, FIRST)
-  },
-  real: ({ dialect, name }) => {
-    const single = dialect === 'postgres' && /^(real|float4)$/.test(name)
-    const extremes = single ? ['3.4e38', '1e-37'] : ['1.7976931348623157e308', '1e-300']
-    return { plain: (n) => `${FIRST + n}.5`, edges: ['0', '-1.5', ...extremes] }
-  },
-  numeric: ({ dialect, name, sizes }) => {
-    if (name === 'money')
-      return { plain: (n) => literal(`${FIRST + n}.5`), edges: literals('0', '-1.5', '99999999.99') }
-    return numbers(dialect, sizes)
-  },
-  boolean: ({ dialect }) => {
-    const [no, yes] = dialect === 'sqlite' ? ['0', '1'] : ['false', 'true']
-    return { plain: (n) => (n % 2 === 0 ? no : yes), edges: [no, yes] }
-  },
-  text: ({ name, sizes: [size] }) => {
-    const fixed: Record<string, number> = { '"char"': 1, name: 60 }
-    return texts(fixed[name] ?? size ?? Number.POSITIVE_INFINITY)
-  },
-  uuid: () =>
-    quoted(
-      (n) => `00000000-0000-4000-8000-${(FIRST + n).toString(16).padStart(12, '0')}`,
-      ['00000000-0000-0000-0000-000000000000', 'ffffffff-ffff-ffff-ffff-ffffffffffff'],
-    ),
-  json: () =>
-    quoted(
-      (n) => `{"n": ${n}}`,
-      ['{}', '[]', 'null', '{"a": [1, -2.5e3, true, null, ""], "ж": {"🙂": "\\" \\\\ \\n"}}'],
-    ),
-  date: () => quoted((n) => iso(START + n * DAY).slice(0, 10), [...TIMES.map((time) => time.slice(0, 10))]),
-  time: () => quoted((n) => iso(START + n * MINUTE).slice(11), ['00:00:00', '23:59:59']),
-  timestamp: () => quoted((n) => iso(START + n * MINUTE), TIMES),
-  timestamptz: ({ dialect }) => {
-    const zone = dialect === 'postgres' ? '+00' : '+00:00'
-    return quoted(
-      (n) => `${iso(START + n * MINUTE)}${zone}`,
-      TIMES.map((time) => `${time}${zone}`),
-    )
-  },
-  interval: () =>
-    quoted((n) => `${n} minutes`, ['0', '-1 day', '1 year 2 months 3 days 4 hours 5 minutes 6 seconds']),
-  blob: ({ dialect }) => {
-    const bytes = (hex: string) => (dialect === 'sqlite' ? `X'${hex}'` : `'\\x${hex}'`)
-    return {
-      plain: (n) => bytes((FIRST + n).toString(16).padStart(8, '0')),
-      edges: ['', '00', '00ff'.repeat(200)].map(bytes),
-    }
-  },
-  // Their values are the schema's.
-  enum: () => undefined,
-  array: () => undefined,
-  other: ({ name, sizes }) => rare(name, sizes),
-}
-
-function literals(...values: string[]): string[] {
-  return values.map(literal)
-}
-
-function iso(time: number): string {
-  return new Date(time).toISOString().slice(0, 19).replace('T', ' ')
-}
-
-function integers(end: bigint, first: number): Values {
-  // SQLite reads the least one as a real where it is written so.
-  return { plain: (n) => String(first + n), edges: ['0', '-1', String(end - 1n), String(1n - end)] }
-}
-
-function numbers(dialect: Dialect, [precision, scale = 0]: readonly number[]): Values {
-  // SQLite keeps 15 digits, and takes what is declared as a comment.
-  const most = Math.min(precision ?? 15, dialect === 'sqlite' ? 15 : 1000)
-  const whole = Math.max(0, most - scale)
-  const greatest = `${'9'.repeat(whole) || '0'}${scale > 0 ? `.${'9'.repeat(scale)}` : ''}`
-  const room = 10 ** Math.min(whole, 15)
-  return {
-    plain: (n) => `${(FIRST + n) % room}${scale > 0 ? '.5' : ''}`,
-    edges: ['0', scale > 0 ? '-0.5' : whole > 0 ? '-1' : '0', greatest, `-${greatest}`],
+/** A value for a column of a kind: SQLite's 0 and 1 are PostgreSQL's false and true. */
+export function fitted(value: Node, kind: Kind | undefined, to: Dialect): Node {
+  if (to === 'sqlite' || kind === undefined || isNull(value)) return value
+  const [digits, text, moment] = [numberOf(value), stringOf(value), momentOf(value)]
+  if (kind === 'boolean' && digits !== undefined) {
+    return digits === '0' || digits === '1'
+      ? truth(digits === '1')
+      : giveUp('a boolean that is neither 0 nor 1')
   }
+  if (text !== undefined && LITERALS[kind]?.test(text) === false) giveUp(`a string that is no ${kind}`)
+  // A number in a text is taken for one by SQLite as well, where the column is a text.
+  if (digits !== undefined && !NUMERIC.has(kind) && kind !== 'text') giveUp(`a number that is no ${kind}`)
+  if (moment !== undefined && !FITS[moment].has(kind)) giveUp(`a moment that is no ${kind}`)
+  return value
 }
 
-/** @param size the most characters */
-function texts(size: number): Values {
-  const cut = (text: string) => [...text].slice(0, size).join('')
-  const short = (n: number) => (FIRST + n).toString(36)
-  return quoted(
-    (n) => (size >= 16 ? `row ${FIRST + n}` : short(n).slice(-size)),
-    ['', textOfLength(Math.min(size, LONG)), cut('жизнь 🙂 é 漢字'), cut(`' " \\ -- /* ; \n\t`)],
-  )
+const NUMERIC: ReadonlySet<Kind> = new Set<Kind>(['integer', 'real', 'numeric'])
+
+const FITS: Readonly<Record<'now' | 'today' | 'epoch', ReadonlySet<Kind>>> = {
+  now: new Set<Kind>(['timestamptz', 'timestamp']),
+  today: new Set<Kind>(['timestamptz', 'timestamp', 'date']),
+  epoch: NUMERIC,
 }
 
-/** Types of PostgreSQL and its extensions that few tables have: a plain value, and further ones. */
-const RARE: Readonly<Record<string, (n: number) => readonly [string, ...string[]]>> = {
-  inet: (n) => [`10.0.${(n >> 8) & 255}.${n & 255}`, '::1'],
-  cidr: (n) => [`10.0.${(n >> 8) & 255}.${n & 255}/32`, '::/0'],
-  macaddr: (n) => [`08:00:2b:00:${hex(n >> 8)}:${hex(n)}`],
-  macaddr8: (n) => [`08:00:2b:00:00:00:${hex(n >> 8)}:${hex(n)}`],
-  point: (n) => [`(${n},0)`],
-  line: (n) => [`{1,2,${n}}`],
-  lseg: (n) => [`[(0,0),(1,${n})]`],
-  box: (n) => [`(${n + 1},1),(${n},0)`],
-  path: (n) => [`((0,0),(1,${n}))`],
-  polygon: (n) => [`((0,0),(1,${n}),(2,0))`],
-  circle: (n) => [`<(${n},0),1>`],
-  tsvector: (n) => [`a${n}`, ''],
-  tsquery: (n) => [`a${n}`],
-  int4range: (n) => [`[${n},${n + 1})`, 'empty', '(,)'],
-  int8range: (n) => [`[${n},${n + 1})`, 'empty', '(,)'],
-  numrange: (n) => [`[${n},${n + 1})`, 'empty', '(,)'],
-  daterange: (n) => [`[${iso(START + n * DAY)},${iso(START + (n + 1) * DAY)})`, 'empty', '(,)'],
-  tsrange: (n) => [`[${iso(START + n * MINUTE)},${iso(START + (n + 1) * MINUTE)})`, 'empty', '(,)'],
-  tstzrange: (n) => [`[${iso(START + n * MINUTE)}+00,${iso(START + (n + 1) * MINUTE)}+00)`, 'empty', '(,)'],
-  xml: (n) => [`<a>${n}</a>`],
-  jsonpath: (n) => [`$[${n}]`],
-  pg_lsn: (n) => [`0/${hex(n)}`],
-  hstore: (n) => [`a=>${n}`, ''],
-  ltree: (n) => [`a.b${n}`],
-  // SQLite: any value in a STRICT table.
-  any: (n) => [`row ${n}`, ''],
+/** Strings that PostgreSQL takes for a value of a kind. */
+const LITERALS: { readonly [K in Kind]?: RegExp } = {
+  integer: /^\s*[-+]?\d+\s*$/,
+  real: /^\s*[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?\s*$/i,
+  numeric: /^\s*[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?\s*$/i,
+  boolean: /^(true|false|t|f|yes|no|on|off|1|0)$/i,
+  uuid: /^[0-9a-f]{8}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{12}$/i,
+  json: /^\s*([[{"\d-].*|true|false|null)\s*$/s,
+  date: /^\d{4}-\d\d-\d\d$/,
+  timestamp: /^\d{4}-\d\d-\d\d([ T]\d\d:\d\d(:\d\d(\.\d+)?)?)?(Z|[-+]\d\d(:?\d\d)?)?$/,
+  timestamptz: /^\d{4}-\d\d-\d\d([ T]\d\d:\d\d(:\d\d(\.\d+)?)?)?(Z|[-+]\d\d(:?\d\d)?)?$/,
 }
 
-function hex(n: number): string {
-  return (n & 255).toString(16).padStart(2, '0')
+/** Operators whose answer is yes or no. */
+export const COMPARISONS: ReadonlySet<string> = new Set(['=', '<>', '<', '>', '<=', '>='])
+
+const TEXTS = new Set([
+  'lower',
+  'upper',
+  'trim',
+  'btrim',
+  'ltrim',
+  'rtrim',
+  'replace',
+  'substr',
+  'string_agg',
+  'to_char',
+])
+const COUNTS = new Set(['length', 'strpos', 'count', 'octet_length', 'ascii', 'row_number', 'rank'])
+
+/** What a node gives, as far as that can be told. */
+export function kindOfNode(node: Node | undefined, names: Columns | undefined): Kind | undefined {
+  if (node === undefined) return undefined
+  if ('ColumnRef' in node) {
+    const [column = '', table] = words(node.ColumnRef.fields).reverse()
+    return names?.(column, table)?.kind
+  }
+  if ('A_Const' in node) {
+    if (stringOf(node) !== undefined) return 'text'
+    if (node.A_Const.boolval) return 'boolean'
+    return node.A_Const.ival ? 'integer' : node.A_Const.fval && 'numeric'
+  }
+  if ('BoolExpr' in node || 'NullTest' in node || 'BooleanTest' in node) return 'boolean'
+  if ('TypeCast' in node)
+    return kindOf(
+      'postgres',
+      TYPE_NAMES[lastWord(node.TypeCast.typeName?.names)] ?? lastWord(node.TypeCast.typeName?.names),
+    )
+  if ('FuncCall' in node) {
+    const called = lastWord(node.FuncCall.funcname)
+    if (momentOf(node) === 'now') return 'timestamptz'
+    if (called === 'gen_random_uuid') return 'uuid'
+    return TEXTS.has(called) ? 'text' : COUNTS.has(called) ? 'integer' : undefined
+  }
+  return 'A_Expr' in node ? kindOfOperation(node.A_Expr, names) : undefined
 }
 
-function rare(name: string, [size = 1]: readonly number[]): Values | undefined {
-  if (/^(bit|bit varying|varbit)$/.test(name))
-    return quoted((n) => (n % 2 ** Math.min(size, 30)).toString(2).padStart(size, '0'), ['1'.repeat(size)])
-  if (name === 'vector')
-    return quoted((n) => JSON.stringify(Array.from({ length: size }, (_, i) => n + i)), [])
-  const make = RARE[name]
-  if (make === undefined) return undefined
-  return quoted((n) => make(n)[0], make(0).slice(1))
+/** PostgreSQL's grammar has short names for some. */
+const TYPE_NAMES: Readonly<Record<string, string>> = { int2: 'smallint', int4: 'integer', int8: 'bigint' }
+
+function kindOfOperation(
+  { kind, name: op, lexpr, rexpr }: A_Expr,
+  names: Columns | undefined,
+): Kind | undefined {
+  if (kind !== 'AEXPR_OP') return kind === 'AEXPR_NULLIF' ? kindOfNode(lexpr, names) : 'boolean'
+  const word = lastWord(op)
+  if (COMPARISONS.has(word) || /~~/.test(word)) return 'boolean'
+  if (word === '||' || word === '->>' || word === '#>>') return 'text'
+  const [left, right] = [kindOfNode(lexpr, names), kindOfNode(rexpr, names)]
+  return left === right ? left : undefined
 }
