@@ -54,12 +54,10 @@ export async function readRows(database: Database, { dialect, tables }: Schema):
   for (let start = 0; start < wanted.length; start += AT_ONCE) {
     const part = wanted.slice(start, start + AT_ONCE)
     const select = dialect === 'sqlite' ? selectSqlite : selectPostgres
-    const found = await database.query<{ n: number; row: string | string[] }>(
-      part.map(select).join(' UNION ALL '),
-    )
+    const found = await database.query<{ n: number; row: string }>(part.map(select).join(' UNION ALL '))
     for (const { n, row } of found) {
       const table = part[n]
-      const values = typeof row === 'string' ? fromSqlite(row) : row
+      const values = JSON.parse(row) as (string | null)[]
       if (table !== undefined) snapshot.get(nameOf(table))?.rows.push(values)
     }
   }
@@ -72,15 +70,11 @@ function from({ schema, name }: Table): string {
 
 function selectPostgres(table: Table, n: number): string {
   const values = table.columns.map(({ name }) => `${quoteName(name)}::text`)
-  return `SELECT ${n} AS n, ARRAY[${values.join(', ')}]::text[] AS row FROM ${from(table)}`
+  return `SELECT ${n} AS n, array_to_json(ARRAY[${values.join(', ')}]::text[])::text AS row FROM ${from(table)}`
 }
 
 /** As literals, which tell 1 from 1.0 and '1', in a list of JSON. */
 function selectSqlite(table: Table, n: number): string {
-  const values = table.columns.map(({ name }) => `json_quote(quote(${quoteName(name)}))`)
+  const values = table.columns.map(({ name }) => `json_quote(nullif(quote(${quoteName(name)}), 'NULL'))`)
   return `SELECT ${n} AS n, '[' || ${values.join(` || ',' || `) || "''"} || ']' AS row FROM ${from(table)}`
-}
-
-function fromSqlite(row: string): (string | null)[] {
-  return (JSON.parse(row) as string[]).map((value) => (value === 'NULL' ? null : value))
 }

@@ -1,10 +1,10 @@
 import { setImmediate as turn } from 'node:timers/promises'
 import type { MigrateError } from '../core/errors.ts'
-import { DIALECTS, type Dialect, type Migration } from '../core/migrations.ts'
+import { DIALECTS, type Dialect, type Migration, readMigrations } from '../core/migrations.ts'
 import { resolve } from '../core/plan.ts'
 import type { Schema } from '../core/schema/model.ts'
 import { throwIfStopped } from '../database/lock.ts'
-import type { Options, ProgressEvent } from './options.ts'
+import { NEXFLOW_MIGRATIONS, type Options, type ProgressEvent } from './options.ts'
 import { type MakeReplay, type Replay, withReplays } from './replay.ts'
 import { Stage } from './stage.ts'
 import { failed, type Judgement, judge, notReached, ownError, tryOut } from './trial.ts'
@@ -62,10 +62,10 @@ async function verifyDialect(dialect: Dialect, options: VerifyOptions): Promise<
   const onProgress = (event: ProgressEvent) => {
     if (event.type === 'warning') warnings.push(event.message)
   }
-  return withReplays(dialect, { ...options, onProgress }, async (make) => {
-    const migrations = await make(async (replay) => replay.migrations)
-    return new Verifier(make, options, warnings).run(migrations)
-  })
+  const migrations = readMigrations(options.migrations ?? NEXFLOW_MIGRATIONS, dialect)
+  return withReplays(dialect, { ...options, onProgress }, (make) =>
+    new Verifier(make, options, warnings).run(migrations),
+  )
 }
 
 /** Where a walk stopped, and why it could not go on there. */

@@ -21,8 +21,8 @@ interface Type {
 const FIRST = 1_000_000
 const FIRST_SMALL = 10_000
 
-/** Enough for more than a page of a database, and compressible: an index takes it. */
-const LONG = 5000
+/** More than a VARCHAR(255); whoever reads all rows again and again has to carry it. */
+const LONG = 1000
 
 const MINUTE = 60_000
 const DAY = 1440 * MINUTE
