@@ -328,6 +328,7 @@ const TYPES: Readonly<Record<string, readonly [file: string, type: string]>> = {
   StatusResult: ['index.ts', 'StatusResult'],
   StashListResult: ['index.ts', 'StashListResult'],
   StashDropResult: ['index.ts', 'StashDropResult'],
+  VerifyResult: ['index.ts', 'VerifyResult'],
   NewResult: ['index.ts', 'NewResult'],
   BackupResult: ['index.ts', 'BackupResult'],
   RestoreResult: ['index.ts', 'RestoreResult'],

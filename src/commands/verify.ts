@@ -1,5 +1,5 @@
 import { setImmediate as turn } from 'node:timers/promises'
-import type { MigrateError } from '../core/errors.ts'
+import { MigrateError } from '../core/errors.ts'
 import { DIALECTS, type Dialect, type Migration, readMigrations } from '../core/migrations.ts'
 import { resolve } from '../core/plan.ts'
 import type { Schema } from '../core/schema/model.ts'
@@ -36,20 +36,34 @@ export interface VerifyResult {
  * Tries each migration on throw-away databases: up, down, up, on tables with rows that are made to fit, and compares.
  * The scripts are judged as they are, without the stash, in which `down` keeps what they drop.
  *
- * @throws UNKNOWN_ID, SHADOW, ABORTED; the codes of the files: see `readMigrations`
+ * @throws USAGE, UNKNOWN_ID, SHADOW, ABORTED; the codes of the files: see `readMigrations`
  */
 export async function verify(options: VerifyOptions = {}): Promise<VerifyResult> {
-  const judged: Partial<Record<Dialect, Map<string, Judgement>>> = {}
-  for (const dialect of DIALECTS) {
-    if (dialect === (options.dialect ?? dialect)) judged[dialect] = await verifyDialect(dialect, options)
+  const { dialect, strict = false } = options
+  if (dialect !== undefined && !DIALECTS.includes(dialect)) {
+    throw new MigrateError('USAGE', `dialect must be ${DIALECTS.join(' or ')}`, {
+      hint: 'such as --dialect sqlite',
+    })
   }
-  const ids = [...(Object.values(judged)[0]?.keys() ?? [])]
-  const migrations = ids.map((id): VerifiedMigration => {
-    const [sqlite, postgres] = [judged.sqlite?.get(id), judged.postgres?.get(id)]
-    return { id, ...(sqlite && { sqlite }), ...(postgres && { postgres }) }
-  })
-  const all = Object.values(judged).flatMap((one) => [...one.values()])
-  return { ok: !all.some((one) => isFound(one, options.strict ?? false)), migrations }
+  // Both at once: while the server starts, SQLite is done.
+  const on = (one: Dialect) => (one === (dialect ?? one) ? verifyDialect(one, options) : undefined)
+  const [sqlite, postgres] = await both(on('sqlite'), on('postgres'))
+  const migrations = [...(sqlite ?? postgres ?? new Map<string, Judgement>()).keys()].map(
+    (id): VerifiedMigration => {
+      const [here, there] = [sqlite?.get(id), postgres?.get(id)]
+      return { id, ...(here && { sqlite: here }), ...(there && { postgres: there }) }
+    },
+  )
+  const all = [...(sqlite?.values() ?? []), ...(postgres?.values() ?? [])]
+  return { ok: !all.some((one) => isFound(one, strict)), migrations }
+}
+
+/** Both to their ends, so that neither leaves anything behind. */
+async function both<T>(a: T, b: T): Promise<[Awaited<T>, Awaited<T>]> {
+  const [first, second] = await Promise.allSettled([a, b])
+  if (first.status === 'rejected') throw first.reason
+  if (second.status === 'rejected') throw second.reason
+  return [first.value, second.value]
 }
 
 function isFound({ verdict, error }: Judgement, strict: boolean): boolean {
