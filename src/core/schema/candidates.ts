@@ -1,5 +1,6 @@
 import type { Kind } from './model.ts'
-import { literal, textOfLength } from './samples.ts'
+import { stringText } from './names.ts'
+import { textOfLength } from './samples.ts'
 
 /** Texts of shapes that a CHECK may ask for. */
 const SHAPES = ['abc', 'ABC', '1', 'a@b.cd', 'https://a.b/', '2024-01-01', '{}', '[]']
@@ -14,7 +15,7 @@ const LONGEST = 2000
  */
 export function candidates(kind: Kind, conditions: readonly string[], tag: string): string[] {
   const { strings, numbers } = literalsOf(conditions)
-  return isNumber(kind) ? near(numbers).map(String) : texts(strings, numbers, tag).map(literal)
+  return isNumber(kind) ? near(numbers).map(String) : texts(strings, numbers, tag).map(stringText)
 }
 
 /**
@@ -24,7 +25,7 @@ export function candidates(kind: Kind, conditions: readonly string[], tag: strin
  */
 export function likely(kind: Kind, conditions: readonly string[], n: number): string | undefined {
   const { strings, numbers } = literalsOf(conditions)
-  if (!isNumber(kind)) return strings.length === 0 ? undefined : literal(strings[n % strings.length] ?? '')
+  if (!isNumber(kind)) return strings.length === 0 ? undefined : stringText(strings[n % strings.length] ?? '')
   if (numbers.length === 0) return undefined
   const text = conditions.join(' ')
   if (!text.includes('<') && text.includes('>')) return undefined

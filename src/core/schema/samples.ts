@@ -1,6 +1,7 @@
 import type { Dialect } from '../migrations.ts'
 import { baseName } from './kinds.ts'
 import type { Kind } from './model.ts'
+import { stringText } from './names.ts'
 
 /** What can stand in a column, as SQL. */
 export interface Values {
@@ -42,18 +43,13 @@ export function valuesOf(dialect: Dialect, kind: Kind, type: string): Values | u
   return MAKERS[kind]({ dialect, name: baseName(type), sizes })
 }
 
-/** A string literal. */
-export function literal(text: string): string {
-  return `'${text.replaceAll("'", "''")}'`
-}
-
 /** A text of so many characters. */
 export function textOfLength(n: number): string {
   return 'abcdefghij'.repeat(Math.ceil(n / 10)).slice(0, n)
 }
 
 function quoted(plain: (n: number) => string, edges: readonly string[]): Values {
-  return { plain: (n) => literal(plain(n)), edges: edges.map(literal) }
+  return { plain: (n) => stringText(plain(n)), edges: edges.map(stringText) }
 }
 
 const MAKERS: Readonly<Record<Kind, (type: Type) => Values | undefined>> = {
@@ -70,7 +66,7 @@ const MAKERS: Readonly<Record<Kind, (type: Type) => Values | undefined>> = {
   },
   numeric: ({ dialect, name, sizes }) => {
     if (name === 'money')
-      return { plain: (n) => literal(`${FIRST + n}.5`), edges: literals('0', '-1.5', '99999999.99') }
+      return { plain: (n) => stringText(`${FIRST + n}.5`), edges: literals('0', '-1.5', '99999999.99') }
     return numbers(dialect, sizes)
   },
   boolean: ({ dialect }) => {
@@ -117,7 +113,7 @@ const MAKERS: Readonly<Record<Kind, (type: Type) => Values | undefined>> = {
 }
 
 function literals(...values: string[]): string[] {
-  return values.map(literal)
+  return values.map(stringText)
 }
 
 function iso(time: number): string {
