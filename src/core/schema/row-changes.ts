@@ -147,15 +147,14 @@ function sameList(a: readonly string[], b: readonly string[]): boolean {
 
 /** A change in plain words. */
 export function rowChangeText({ table, column, rows, change, had }: RowChange): string {
-  if (change === 'left over') {
-    return `${count(rows, 'row')} of ${table} ${had ? 'that up put in stay' : 'are new'} after down`
-  }
-  if (column === undefined) {
-    const whose = had ? 'that up had left are gone after down' : 'that up took away are not back after down'
-    return `${count(rows, 'row')} of ${table} ${whose}`
-  }
-  const whose = had
-    ? 'that up had kept are lost after down'
-    : 'that up took away or changed are not back after down'
-  return `${count(rows, 'value')} of ${table}.${column} ${whose}`
+  const what =
+    column === undefined
+      ? `${count(rows, 'row')} of ${table}`
+      : `${count(rows, 'value')} of ${table}.${column}`
+  const [is, stay] = rows === 1 ? ['is', 'stays'] : ['are', 'stay']
+  if (change === 'left over')
+    return had ? `${what} that up put in ${stay} after down` : `${what} ${is} new after down`
+  if (had)
+    return `${what} that up had ${column === undefined ? 'left' : 'kept'} ${is} ${column === undefined ? 'gone' : 'lost'} after down`
+  return `${what} that up took away${column === undefined ? '' : ' or changed'} ${is} not back after down`
 }
