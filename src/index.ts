@@ -23,6 +23,15 @@ export {
 } from './commands/stash.ts'
 export { type StatusResult, status } from './commands/status.ts'
 export { type UpOptions, type UpResult, up } from './commands/up.ts'
+export {
+  type Failure,
+  type Judgement,
+  type Verdict,
+  type VerifiedMigration,
+  type VerifyOptions,
+  type VerifyResult,
+  verify,
+} from './commands/verify.ts'
 export type { BackupPlace } from './core/backup.ts'
 export {
   type AcceptedParity,
@@ -42,5 +51,6 @@ export {
   type ObjectType,
 } from './core/schema/diff.ts'
 export { type AcceptedPair, type Exception, PAIRS, type Pair } from './core/schema/pairs.ts'
+export type { RowChange } from './core/schema/row-changes.ts'
 export { bytesText, count, didYouMean } from './core/text.ts'
 export { type GivenBack, type Stash, stashLabel } from './database/stash.ts'

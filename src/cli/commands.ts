@@ -16,6 +16,7 @@ import {
   stashList,
   status,
   up,
+  verify,
 } from '../index.ts'
 import { ask } from './ask.ts'
 import {
@@ -31,6 +32,7 @@ import {
   statusText,
   tell,
   upText,
+  verifyText,
 } from './output.ts'
 import { stopSignal } from './stop.ts'
 
@@ -223,6 +225,25 @@ export const COMMANDS: Readonly<Record<string, Command>> = {
         onProgress,
       })
       return { result, text: driftText(result), status: result.drifted ? 3 : 0 }
+    },
+  },
+  verify: {
+    usage: 'verify [ID…]',
+    does: 'try up, down, up on tables with rows; exit with 3 if something fails or is lossy',
+    options: {
+      dialect: { value: 'sqlite|postgres', does: 'only on this database' },
+      strict: { does: 'exit with 3 also where down does not bring back values, or up fails on some rows' },
+      shadow: SHADOW,
+    },
+    run: async (words, values, onProgress) => {
+      const result = await verify({
+        ...(await shadowed(values)),
+        ...(words.length > 0 && { ids: words }),
+        ...(values.dialect !== undefined && { dialect: values.dialect as 'sqlite' | 'postgres' }),
+        strict: values.strict === true,
+        onProgress,
+      })
+      return { result, text: verifyText(result), status: result.ok ? 0 : 3 }
     },
   },
   new: {

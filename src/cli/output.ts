@@ -8,6 +8,7 @@ import {
   type DriftResult,
   differenceText,
   type Entry,
+  type Judgement,
   keptText,
   type Labels,
   type MigrateError,
@@ -25,6 +26,8 @@ import {
   type StatusResult,
   stashLabel,
   type UpResult,
+  type Verdict,
+  type VerifyResult,
 } from '../index.ts'
 
 type Stream = NodeJS.WriteStream
@@ -171,6 +174,70 @@ export function pairsText(pairs: readonly Pair[]): string {
   return pairs
     .map((pair) => `${pair.of}: ${pair.sqlite}\n  ~ ${pair.postgres}\n  ${pair.reason}${strict(pair)}`)
     .join('\n')
+}
+
+const VERDICTS: Readonly<Record<Verdict, 'red' | 'green' | 'yellow'>> = {
+  reversible: 'green',
+  'shape only': 'yellow',
+  lossy: 'red',
+  'irreversible (declared)': 'yellow',
+  fails: 'red',
+  'not reached': 'red',
+}
+
+export function verifyText({ migrations: verified }: VerifyResult): string {
+  const dialects = (['sqlite', 'postgres'] as const).filter((dialect) => verified.some((one) => one[dialect]))
+  const judged = verified.flatMap((one) =>
+    dialects.flatMap((dialect) => {
+      const judgement = one[dialect]
+      return judgement === undefined ? [] : [{ id: one.id, dialect, judgement }]
+    }),
+  )
+  const width = (texts: readonly string[]) => Math.max(0, ...texts.map(({ length }) => length))
+  const [first, second] = [
+    width(verified.map(({ id }) => id)),
+    width(judged.map((one) => one.judgement.verdict)),
+  ]
+  const line = (cells: readonly string[]) => cells.join('  ').trimEnd()
+  const table = verified.map((one) =>
+    line([
+      one.id.padEnd(first),
+      ...dialects.map((dialect) => {
+        const { verdict } = one[dialect] ?? {}
+        return verdict ? paint(VERDICTS[verdict], verdict.padEnd(second), process.stdout) : ''.padEnd(second)
+      }),
+    ]),
+  )
+  const details = judged.flatMap(({ id, dialect, judgement }) => {
+    const told = judgementText(judgement)
+    return told.length === 0
+      ? []
+      : ['', `${id}, ${dialect}: ${judgement.verdict}`, ...told.map((one) => `  ${one}`)]
+  })
+  const counts = [...Map.groupBy(judged, ({ judgement }) => judgement.verdict)].map(
+    ([verdict, all]) => `${all.length} ${verdict}`,
+  )
+  return [
+    ...(verified.length === 0
+      ? []
+      : [line([''.padEnd(first), ...dialects.map((dialect) => dialect.padEnd(second))])]),
+    ...table,
+    ...details,
+    ...(details.length === 0 ? [] : ['']),
+    `${migrations(verified.length)} verified${counts.length > 0 ? ` (${counts.join(', ')})` : ''}`,
+  ].join('\n')
+}
+
+function judgementText({ reasons, notes, error }: Judgement): string[] {
+  const { file, line, column, excerpt = '', hint } = error ?? {}
+  const at = [file, line, column].filter((part) => part !== undefined).join(':')
+  return [
+    ...reasons,
+    ...notes.map((note) => `note: ${note}`),
+    ...(at === '' ? [] : [`at ${at}`]),
+    ...(excerpt === '' ? [] : excerpt.split('\n').map((shown) => `  ${shown}`)),
+    ...(hint === undefined ? [] : [`next: ${hint}`]),
+  ]
 }
 
 export function newText({ files }: NewResult): string {

@@ -169,7 +169,7 @@ export function planDown(
 }
 
 /** A migration named by its id, or by its version where only one has it. */
-function resolve(wanted: string, known: readonly { readonly id: string }[]): string {
+export function resolve(wanted: string, known: readonly { readonly id: string }[]): string {
   const ids = [...new Set(known.map(({ id }) => id))]
   if (ids.includes(wanted)) return wanted
   const version = /^\d+$/.test(wanted) ? BigInt(wanted) : undefined

@@ -39,6 +39,42 @@ describe('1 without a database of its own', () => {
       assert.match(stdout, /up to date \(3 applied\)\n$/)
     }))
 
+  test('1.4 verify exits with 3 where something fails, and says where', () =>
+    withFolder(async (cwd) => {
+      const fine = await run(['verify', '--dialect', 'sqlite'], { cwd })
+      assert.equal(fine.status, 0)
+      assert.match(fine.stdout, /^ {26}sqlite\n000001_init_schema {8}reversible\n/)
+      assert.match(fine.stdout, /\n3 migrations verified \(3 reversible\)\n$/)
+      mkdirSync(join(cwd, 'migrations'))
+      const write = (name: string, sql: string) => writeFileSync(join(cwd, 'migrations', name), sql)
+      write('1_a.up.sql', 'CREATE TABLE a (id INTEGER PRIMARY KEY)')
+      write('1_a.down.sql', 'DROP TABLE a')
+      write('2_b.up.sql', 'ALTER TABLE a ADD COLUMN b TEXT NOT NULL')
+      write('2_b.down.sql', 'ALTER TABLE a DROP COLUMN b')
+      const found = await run(['verify', '--dialect', 'sqlite', '--dir', 'migrations'], { cwd })
+      assert.equal(found.status, 3)
+      assert.equal(
+        found.stdout,
+        [
+          '     sqlite',
+          '1_a  reversible',
+          '2_b  fails',
+          '',
+          '2_b, sqlite: fails',
+          '  works on empty tables, fails on rows: Cannot add a NOT NULL column with default value NULL',
+          '  at migrations/2_b.up.sql:1:1',
+          '    1 | ALTER TABLE a ADD COLUMN b TEXT NOT NULL',
+          '      | ^',
+          '',
+          '2 migrations verified (1 reversible, 1 fails)',
+          '',
+        ].join('\n'),
+      )
+      const only = await run(['verify', '2', '--dialect', 'sqlite', '--dir', 'migrations', '--json'], { cwd })
+      assert.equal(JSON.parse(only.stdout).migrations[0].sqlite.error.line, 1)
+      assert.equal((await run(['verify', '--dialect', 'mysql'], { cwd })).status, 2)
+    }))
+
   test('1.3 new and up in a folder of one’s own', () =>
     withFolder(async (cwd) => {
       const made = await run(['new', 'add', 'email', '--neutral'], { cwd })
