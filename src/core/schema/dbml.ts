@@ -1,9 +1,18 @@
-import { endsOf, shortType, sorted, tableOf } from './marks.ts'
-import type { Column, Enum, ForeignKey, Index, Key, Schema, Table } from './model.ts'
+import { endsOf, shortType, sorted, tableOf, wholeTables } from './marks.ts'
+import {
+  type Column,
+  type Enum,
+  type ForeignKey,
+  type Index,
+  type Key,
+  nameOf,
+  type Schema,
+  type Table,
+} from './model.ts'
 
 /** The tables, keys, indexes and enums as DBML: https://dbml.dbdiagram.io/docs */
 export function dbmlOf(schema: Schema): string {
-  const tables = sorted(schema.tables)
+  const tables = wholeTables(schema)
   const blocks = [
     `Project {\n  database_type: '${schema.dialect === 'sqlite' ? 'SQLite' : 'PostgreSQL'}'\n}`,
     ...sorted(schema.enums).map(enumBlock),
@@ -15,8 +24,11 @@ export function dbmlOf(schema: Schema): string {
   return `${[...blocks, ...(refs.length > 0 ? [refs.join('\n')] : [])].join('\n\n')}\n`
 }
 
+/** DBML has no value without characters. */
+const EMPTY = ' '
+
 function enumBlock(type: Enum): string {
-  const values = type.values.map((value) => `  ${quoted(value)}`)
+  const values = type.values.map((value) => `  ${quoted(value || EMPTY)}`)
   return [`Enum ${path(type)} {`, ...values, '}'].join('\n')
 }
 

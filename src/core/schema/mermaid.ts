@@ -1,9 +1,9 @@
-import { endsOf, marksOf, shortType, sorted, tableOf } from './marks.ts'
+import { endsOf, marksOf, shortType, tableOf, wholeTables } from './marks.ts'
 import { type Column, type ForeignKey, nameOf, type Schema, type Table } from './model.ts'
 
 /** The tables and keys as Mermaid's erDiagram: https://mermaid.js.org/syntax/entityRelationshipDiagram.html */
 export function mermaidOf(schema: Schema): string {
-  const tables = sorted(schema.tables)
+  const tables = wholeTables(schema)
   const names = entityNames(tables)
   const relations = tables.flatMap((table) =>
     table.foreignKeys.map((key) => relation(names, table, key, tableOf(schema, key.to))),

@@ -1,5 +1,5 @@
 import { type Box, type Layout, layOut, type Point, type Route, type Sides } from './layout.ts'
-import { endsOf, marksOf, sameName, shortType, sorted, tableOf } from './marks.ts'
+import { endsOf, marksOf, sameName, shortType, tableOf, wholeTables } from './marks.ts'
 import { type Column, type ForeignKey, nameOf, type Schema, type Table } from './model.ts'
 
 /**
@@ -7,7 +7,7 @@ import { type Column, type ForeignKey, nameOf, type Schema, type Table } from '.
  * goes from the column that it refers to, on the left, to its own, and has the color of the table it refers to.
  */
 export async function svgOf(schema: Schema): Promise<string> {
-  const tables = sorted(schema.tables).map(drawn)
+  const tables = wholeTables(schema).map(drawn)
   const byName = new Map(tables.map((one) => [one.id, one]))
   const keys = tables.flatMap((child) =>
     child.table.foreignKeys.flatMap((key): Drawn[] => {
@@ -146,7 +146,7 @@ ${COLORS.map(([, dark], i) => `      .c${i} { stroke: ${dark} } .s${i} { fill: $
 
 function picture(schema: Schema, layout: Layout, parts: readonly string[]): string {
   const [width, height] = [layout.width, layout.height].map((one) => Math.ceil(one + 2 * MARGIN))
-  const names = sorted(schema.tables).map(nameOf).join(', ')
+  const names = wholeTables(schema).map(nameOf).join(', ')
   return [
     `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" viewBox="0 0 ${width} ${height}" role="img" aria-labelledby="title desc">`,
     '  <title id="title">Tables and keys</title>',
