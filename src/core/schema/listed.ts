@@ -1,4 +1,3 @@
-import type { Dialect } from '../migrations.ts'
 import { closing, isSign, isWord, type Token, tokensOf, unquoted } from './tokens.ts'
 
 /** A column, and the only values that a check lets into it. */
@@ -14,7 +13,9 @@ export interface Listed {
  *
  * @returns undefined where it says anything else
  */
-export function listedBy(expression: string, dialect: Dialect): Listed | undefined {
+export function listedBy(expression: string): Listed | undefined {
+  // In SQLite brackets are quotes.
+  const dialect = /\bARRAY\s*\[/i.test(expression) ? 'postgres' : 'sqlite'
   // There is one operator, so that parentheses group nothing.
   const tokens = withoutCasts(tokensOf(expression, dialect)).filter(
     ({ kind, text }) => kind !== 'sign' || !'()[],'.includes(text),

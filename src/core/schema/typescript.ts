@@ -1,8 +1,8 @@
 import { DIALECTS, type Dialect } from '../migrations.ts'
+import { identifier, literal, type Typed, type Value, valueType } from './driver-types.ts'
 import { sorted, wholeTables } from './marks.ts'
 import { type Column, type Enum, type Named, nameOf, type Schema, type Table, type View } from './model.ts'
 import { namesFor, type TypeNames } from './names.ts'
-import { identifier, literal, type Value, valueType } from './values.ts'
 
 /**
  * The schema as TypeScript types, in a text that imports nothing. For each dialect: one interface a table, which
@@ -50,7 +50,7 @@ function partOf(schema: Schema, prefix: string, helpers: Set<string>): string[] 
   ]
 }
 
-type ValueOf = (column: Pick<Column, 'name' | 'type' | 'kind'>, table?: Table) => Value
+type ValueOf = (column: Typed, table?: Table) => Value
 
 function enumText({ comment, values }: Enum, name: string): string {
   const union = values.map(literal).join(' | ') || 'never'
@@ -191,7 +191,7 @@ export type ColumnType<S, I = S, U = I> = {
   ],
   Selectable: [
     `/** A row as a query gives it. */
-export type Selectable<T> = { [K in keyof T]: T[K] extends infer C ? SelectOf<C> : never }
+export type Selectable<T> = { [K in keyof T]: SelectOf<T[K]> }
 
 type SelectOf<C> = C extends { readonly __select__: infer S } ? S : C`,
   ],

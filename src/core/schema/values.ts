@@ -1,182 +1,128 @@
+import type { A_Expr, Node } from 'libpg-query'
 import type { Dialect } from '../migrations.ts'
-import { baseName } from './kinds.ts'
-import { listedBy } from './listed.ts'
-import { sameName, shortType } from './marks.ts'
-import type { Column, Domain, Enum, Kind, Named, Schema, Table } from './model.ts'
+import { isNull, lastWord, numberOf, operator, stringOf, truth, words } from './ast.ts'
+import type { Columns } from './expressions.ts'
+import { kindOf } from './kinds.ts'
+import type { Kind } from './model.ts'
+import { momentOf } from './moments.ts'
 
-/** What a driver gives for a column's value, in TypeScript. */
-export interface Value {
-  readonly type: string
-  /** The type is a union of literals, or a name that has to be defined. */
-  readonly helpers: readonly string[]
-  /** The column's domain lets no NULL into it. */
-  readonly required?: true
+/** Something that is not known to be understood by the other database: the conversion gives up. */
+export class NotUnderstood extends Error {}
+
+/** Gives up. */
+export function giveUp(what: string): never {
+  throw new NotUnderstood(what)
 }
 
-type Typed = Pick<Column, 'name' | 'type' | 'kind'>
-
-/** @param enumName the type that is written for an enum */
-export function valueType(
-  schema: Schema,
-  column: Typed,
-  table: Table | undefined,
-  enumName: (type: Enum) => string,
-): Value {
-  const plain = schema.dialect === 'sqlite' ? ofSqlite(column) : ofPostgres(schema, column.type, enumName)
-  const type = listed(schema.dialect, column, table?.checks ?? [], plain.type) ?? plain.type
-  return { ...plain, type, ...(type !== plain.type && { helpers: [] }) }
+/** What the rules of a dialect need to know of what stands around a node. */
+export interface Surroundings {
+  /** What a node gives, where that is known. */
+  kind(node: Node | undefined): Kind | undefined
 }
 
-/** https://nodejs.org/api/sqlite.html#type-conversion-between-javascript-and-sqlite */
-const SQLITE: Readonly<Record<Kind, string>> = {
-  integer: 'number',
-  real: 'number',
-  numeric: 'number',
-  boolean: 'number',
-  text: 'string',
-  uuid: 'string',
-  enum: 'string',
-  json: 'string',
-  interval: 'string',
-  date: 'number | string',
-  time: 'number | string',
-  timestamp: 'number | string',
-  timestamptz: 'number | string',
-  blob: 'Uint8Array',
-  array: 'SqliteValue',
-  other: 'SqliteValue',
+/** What stands where PostgreSQL asks for a boolean; to SQLite any number is one. */
+export function condition(node: Node, to: Dialect, kind: Surroundings['kind']): Node {
+  if (to === 'sqlite') return node
+  const digits = numberOf(node)
+  if (digits !== undefined) return truth(Number(digits) !== 0)
+  const held = kind(node)
+  if (held === 'integer' || held === 'real' || held === 'numeric')
+    return operator('<>', node, { A_Const: { ival: {} } })
+  return held === undefined || held === 'boolean' ? node : giveUp('a condition that is no boolean')
 }
 
-function ofSqlite({ type, kind }: Typed): Value {
-  const any = type === '' || baseName(type) === 'any'
-  const found = any ? 'SqliteValue' : SQLITE[kind]
-  return { type: found, helpers: found === 'SqliteValue' ? [found] : [] }
-}
-
-/** By the names that PostgreSQL gives its types; all others come as text. See pg-types, textParsers.js. */
-const POSTGRES: Readonly<Record<string, string>> = {
-  smallint: 'number',
-  integer: 'number',
-  oid: 'number',
-  real: 'number',
-  'double precision': 'number',
-  boolean: 'boolean',
-  bigint: 'Int8',
-  numeric: 'Numeric',
-  date: 'Timestamp',
-  timestamp: 'Timestamp',
-  timestamptz: 'Timestamp',
-  json: 'JsonColumn',
-  jsonb: 'JsonColumn',
-  bytea: 'Bytes',
-  interval: 'IntervalColumn',
-  point: 'Point',
-  circle: 'Circle',
-}
-
-/** What an array of PostgreSQL is read as, and what is taken for its elements; of all others the text is given. */
-const ARRAYS: Readonly<Record<string, readonly [gives: string, takes: string]>> = {
-  smallint: ['number', 'number'],
-  integer: ['number', 'number'],
-  oid: ['number', 'number'],
-  real: ['number', 'number'],
-  'double precision': ['number', 'number'],
-  numeric: ['number', '(bigint | number | string)'],
-  boolean: ['boolean', 'boolean'],
-  bigint: ['string', '(bigint | number | string)'],
-  date: ['Date', '(Date | string)'],
-  timestamp: ['Date', '(Date | string)'],
-  timestamptz: ['Date', '(Date | string)'],
-  json: ['Json', 'Json'],
-  jsonb: ['Json', 'Json'],
-  bytea: ['Buffer', 'Uint8Array'],
-  interval: ['Interval', '(Interval | string)'],
-  ...Object.fromEntries(
-    'text varchar char uuid money time timetz inet cidr macaddr numrange'
-      .split(' ')
-      .map((name) => [name, ['string', 'string'] as const]),
-  ),
-}
-
-function ofPostgres(schema: Schema, type: string, enumName: (type: Enum) => string): Value {
-  const array = /^(.*?)(?:\[\])+$/.exec(type)?.[1]
-  if (array !== undefined) return arrayOf(schema, array, enumName)
-  const own = schema.enums.find((one) => isNamed(one, type))
-  if (own !== undefined) return { type: enumName(own), helpers: [] }
-  const domain = schema.domains.find((one) => isNamed(one, type))
-  if (domain !== undefined) return ofDomain(schema, domain, enumName)
-  const found = POSTGRES[short(type)] ?? 'string'
-  return { type: found, helpers: /^[A-Z]/.test(found) ? [found] : [] }
-}
-
-function arrayOf(schema: Schema, element: string, enumName: (type: Enum) => string): Value {
-  const [gives, takes] = ARRAYS[short(element)] ?? []
-  if (gives === undefined) {
-    // The driver knows nothing of types that were made here, and gives the text.
-    const { type, helpers } = ofPostgres(schema, element, enumName)
-    const one = /\W/.test(type) ? `(${type})` : type
-    return helpers.length > 0
-      ? { type: 'string', helpers: [] }
-      : { type: `ColumnType<string, ${one}[] | string>`, helpers: ['ColumnType'] }
+/** A value for a column of a kind: SQLite's 0 and 1 are PostgreSQL's false and true. */
+export function fitted(value: Node, kind: Kind | undefined, to: Dialect): Node {
+  if (to === 'sqlite' || kind === undefined || isNull(value)) return value
+  const [digits, text, moment] = [numberOf(value), stringOf(value), momentOf(value)]
+  if (kind === 'boolean' && digits !== undefined) {
+    return digits === '0' || digits === '1'
+      ? truth(digits === '1')
+      : giveUp('a boolean that is neither 0 nor 1')
   }
-  const helpers = ['Json', 'Interval'].filter((name) => name === gives)
-  if (gives === takes) return { type: `${gives}[]`, helpers }
-  return { type: `ColumnType<${gives}[], ${takes}[]>`, helpers: ['ColumnType', ...helpers] }
+  if (text !== undefined && LITERALS[kind]?.test(text) === false) giveUp(`a string that is no ${kind}`)
+  // A number in a text is taken for one by SQLite as well, where the column is a text.
+  if (digits !== undefined && !NUMERIC.has(kind) && kind !== 'text') giveUp(`a number that is no ${kind}`)
+  if (moment !== undefined && !FITS[moment].has(kind)) giveUp(`a moment that is no ${kind}`)
+  return value
 }
 
-function ofDomain(schema: Schema, domain: Domain, enumName: (type: Enum) => string): Value {
-  const below = ofPostgres(schema, domain.type, enumName)
-  const column: Typed = { name: 'value', type: domain.type, kind: 'other' }
-  const type = listed('postgres', column, domain.checks, below.type) ?? below.type
-  return {
-    type,
-    helpers: type === below.type ? below.helpers : [],
-    ...((below.required || !domain.nullable) && { required: true }),
+const NUMERIC: ReadonlySet<Kind> = new Set<Kind>(['integer', 'real', 'numeric'])
+
+const FITS: Readonly<Record<'now' | 'today' | 'epoch', ReadonlySet<Kind>>> = {
+  now: new Set<Kind>(['timestamptz', 'timestamp']),
+  today: new Set<Kind>(['timestamptz', 'timestamp', 'date']),
+  epoch: NUMERIC,
+}
+
+/** Strings that PostgreSQL takes for a value of a kind. */
+const LITERALS: { readonly [K in Kind]?: RegExp } = {
+  integer: /^\s*[-+]?\d+\s*$/,
+  real: /^\s*[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?\s*$/i,
+  numeric: /^\s*[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?\s*$/i,
+  boolean: /^(true|false|t|f|yes|no|on|off|1|0)$/i,
+  uuid: /^[0-9a-f]{8}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{4}-?[0-9a-f]{12}$/i,
+  json: /^\s*([[{"\d-].*|true|false|null)\s*$/s,
+  date: /^\d{4}-\d\d-\d\d$/,
+  timestamp: /^\d{4}-\d\d-\d\d([ T]\d\d:\d\d(:\d\d(\.\d+)?)?)?(Z|[-+]\d\d(:?\d\d)?)?$/,
+  timestamptz: /^\d{4}-\d\d-\d\d([ T]\d\d:\d\d(:\d\d(\.\d+)?)?)?(Z|[-+]\d\d(:?\d\d)?)?$/,
+}
+
+/** Operators whose answer is yes or no. */
+export const COMPARISONS: ReadonlySet<string> = new Set(['=', '<>', '<', '>', '<=', '>='])
+
+const TEXTS = new Set([
+  'lower',
+  'upper',
+  'trim',
+  'btrim',
+  'ltrim',
+  'rtrim',
+  'replace',
+  'substr',
+  'string_agg',
+  'to_char',
+])
+const COUNTS = new Set(['length', 'strpos', 'count', 'octet_length', 'ascii', 'row_number', 'rank'])
+
+/** What a node gives, as far as that can be told. */
+export function kindOfNode(node: Node | undefined, names: Columns | undefined): Kind | undefined {
+  if (node === undefined) return undefined
+  if ('ColumnRef' in node) {
+    const [column = '', table] = words(node.ColumnRef.fields).reverse()
+    return names?.(column, table)?.kind
   }
+  if ('A_Const' in node) {
+    if (stringOf(node) !== undefined) return 'text'
+    if (node.A_Const.boolval) return 'boolean'
+    return node.A_Const.ival ? 'integer' : node.A_Const.fval && 'numeric'
+  }
+  if ('BoolExpr' in node || 'NullTest' in node || 'BooleanTest' in node) return 'boolean'
+  if ('TypeCast' in node)
+    return kindOf(
+      'postgres',
+      TYPE_NAMES[lastWord(node.TypeCast.typeName?.names)] ?? lastWord(node.TypeCast.typeName?.names),
+    )
+  if ('FuncCall' in node) {
+    const called = lastWord(node.FuncCall.funcname)
+    if (momentOf(node) === 'now') return 'timestamptz'
+    if (called === 'gen_random_uuid') return 'uuid'
+    return TEXTS.has(called) ? 'text' : COUNTS.has(called) ? 'integer' : undefined
+  }
+  return 'A_Expr' in node ? kindOfOperation(node.A_Expr, names) : undefined
 }
 
-function short(type: string): string {
-  return baseName(shortType({ type }))
-}
+/** PostgreSQL's grammar has short names for some. */
+const TYPE_NAMES: Readonly<Record<string, string>> = { int2: 'smallint', int4: 'integer', int8: 'bigint' }
 
-/** Whether a type's name, as PostgreSQL writes it, is that of an enum or a domain. */
-function isNamed({ schema, name }: Named, type: string): boolean {
-  const parts = [...type.matchAll(/"((?:[^"]|"")*)"|[^."]+/g)].map(([whole, quoted]) =>
-    quoted === undefined ? whole : quoted.replaceAll('""', '"'),
-  )
-  return name === parts.at(-1) && schema === (parts.length > 1 ? parts[0] : '')
-}
-
-/** A union of what a CHECK lets in, where it is of the values' own type. */
-function listed(
-  dialect: Dialect,
-  { name, type, ...column }: Typed & Pick<Partial<Column>, 'collation'>,
-  checks: readonly { readonly expression: string }[],
-  plain: string,
-): string | undefined {
-  if (plain !== 'string' && plain !== 'number') return undefined
-  // These compare without regard to case or to blanks: other texts than those listed are let in.
-  if (column.collation !== undefined || /^(citext|character\b(?! varying))/i.test(type)) return undefined
-  const found = checks
-    .flatMap(({ expression }) => listedBy(expression, dialect) ?? [])
-    .find((one) => (dialect === 'sqlite' ? sameName(one.column, name) : isSame(one.column, name)))
-  const values = [...new Set(found?.values)]
-  const fitting = values.length > 0 && values.every((value) => typeof value === plain)
-  return fitting ? values.map(literal).join(' | ') : undefined
-}
-
-/** `VALUE` is a keyword, in whatever case. */
-function isSame(written: string, name: string): boolean {
-  return written === name || (name === 'value' && written.toLowerCase() === name)
-}
-
-/** A number, or a text in quotes. */
-export function literal(value: string | number): string {
-  if (typeof value === 'number') return String(value)
-  return `'${JSON.stringify(value).slice(1, -1).replaceAll('\\"', '"').replaceAll("'", "\\'")}'`
-}
-
-/** The name of a property. */
-export function identifier(name: string): string {
-  return /^[\p{ID_Start}$_][\p{ID_Continue}$]*$/u.test(name) ? name : literal(name)
+function kindOfOperation(
+  { kind, name: op, lexpr, rexpr }: A_Expr,
+  names: Columns | undefined,
+): Kind | undefined {
+  if (kind !== 'AEXPR_OP') return kind === 'AEXPR_NULLIF' ? kindOfNode(lexpr, names) : 'boolean'
+  const word = lastWord(op)
+  if (COMPARISONS.has(word) || /~~/.test(word)) return 'boolean'
+  if (word === '||' || word === '->>' || word === '#>>') return 'text'
+  const [left, right] = [kindOfNode(lexpr, names), kindOfNode(rexpr, names)]
+  return left === right ? left : undefined
 }
