@@ -1,4 +1,4 @@
-import { endsOf, shortType, sorted, tableOf, wholeTables } from './marks.ts'
+import { byName, endsOf, shortType, tableOf, wholeTables } from './marks.ts'
 import {
   type Column,
   type Enum,
@@ -15,7 +15,7 @@ export function dbmlOf(schema: Schema): string {
   const tables = wholeTables(schema)
   const blocks = [
     `Project {\n  database_type: '${schema.dialect === 'sqlite' ? 'SQLite' : 'PostgreSQL'}'\n}`,
-    ...sorted(schema.enums).map(enumBlock),
+    ...byName(schema.enums).map(enumBlock),
     ...tables.map(tableBlock),
   ]
   const refs = tables.flatMap((table) =>

@@ -44,11 +44,11 @@ function keysOf({ uniques, indexes }: Table): (readonly string[])[] {
 
 /** The tables by name, each without its partitions. */
 export function wholeTables({ tables }: Schema): Table[] {
-  return sorted(tables.filter(({ partitionOf }) => partitionOf === undefined))
+  return byName(tables.filter(({ partitionOf }) => partitionOf === undefined))
 }
 
 /** By name, whatever order they come in. */
-export function sorted<T extends Named>(items: readonly T[]): T[] {
+export function byName<T extends Named>(items: readonly T[]): T[] {
   return [...items].sort((a, b) => order(a.schema, b.schema) || order(a.name, b.name))
 }
 

@@ -1,102 +1,86 @@
-import { type Named, nameOf } from './model.ts'
+import type { Dialect } from '../migrations.ts'
+import { quoteName } from '../text.ts'
+import type { Named } from './model.ts'
+import { type Token, tokensOf, unquoted } from './tokens.ts'
 
-/** The types of a table or a view. */
-export interface TypeNames {
-  readonly table: string
-  readonly row: string
-  readonly added: string
-  readonly update: string
+/** What is no name unless it is quoted: https://sqlite.org/lang_keywords.html, and PostgreSQL's pg_get_keywords(). */
+const RESERVED: Readonly<Record<Dialect, ReadonlySet<string>>> = {
+  sqlite: set(`
+    add all alter and as autoincrement between case cast check collate commit constraint create current_date
+    current_time current_timestamp default deferrable delete distinct drop else escape except exists false foreign
+    from group having if in index insert intersect into is isnull join limit not nothing notnull null on or order
+    primary raise references returning select set table then to transaction true union unique update using values
+    when where`),
+  postgres: set(`
+    all analyse analyze and any array as asc asymmetric authorization binary both case cast check collate collation
+    column concurrently constraint create cross current_catalog current_date current_role current_schema current_time
+    current_timestamp current_user default deferrable desc distinct do else end except false fetch for foreign freeze
+    from full grant group having ilike in initially inner intersect into is isnull join lateral leading left like
+    limit localtime localtimestamp natural not notnull null offset on only or order outer overlaps placing primary
+    references returning right select session_user similar some symmetric system_user table tablesample then to
+    trailing true union unique user using variadic verbose when where window with`),
 }
 
-export interface Names {
-  readonly tables: ReadonlyMap<Named, TypeNames>
-  readonly enums: ReadonlyMap<Named, string>
+/** A name that means itself without quotes. */
+const PLAIN: Readonly<Record<Dialect, RegExp>> = {
+  sqlite: /^[A-Za-z_][A-Za-z0-9_]*$/,
+  postgres: /^[a-z_][a-z0-9_]*$/,
+}
+
+function set(words: string): ReadonlySet<string> {
+  return new Set(words.trim().split(/\s+/))
+}
+
+/** A name in SQL, quoted only where it must be. */
+export function nameText(dialect: Dialect, name: string): string {
+  const plain = PLAIN[dialect].test(name) && !RESERVED[dialect].has(name.toLowerCase())
+  return plain ? name : quoteName(name)
+}
+
+/** The name of an object in SQL, with its schema where that is not the usual one. */
+export function pathText(dialect: Dialect, { schema, name }: Named): string {
+  const bare = nameText(dialect, name)
+  return schema === '' ? bare : `${nameText(dialect, schema)}.${bare}`
+}
+
+/** Names in parentheses. */
+export function listText(dialect: Dialect, names: readonly string[]): string {
+  return `(${names.map((name) => nameText(dialect, name)).join(', ')})`
+}
+
+/** A string in SQL. */
+export function stringText(text: string): string {
+  return `'${text.replaceAll("'", "''")}'`
+}
+
+/** What two names have in common that mean the same. */
+export function fold(dialect: Dialect, name: string): string {
+  return dialect === 'sqlite' ? name.toLowerCase() : name
+}
+
+/** The name that a token is, folded; nothing if it is none. In doubt a word is one. */
+export function nameIn(dialect: Dialect, token: Token): string | undefined {
+  if (token.kind === 'word') return token.text.toLowerCase()
+  return token.kind === 'name' ? fold(dialect, unquoted(token)) : undefined
+}
+
+/** Every name that stands in SQL, folded. */
+export function namesIn(dialect: Dialect, sql: string): Set<string> {
+  return new Set(tokensOf(sql, dialect).flatMap((token) => nameIn(dialect, token) ?? []))
 }
 
 /**
- * Names of types, no two the same: of `users` they are `UsersTable`, `User`, `NewUser` and `UserUpdate`.
+ * SQL in which names have become others, all at once.
  *
- * @param tables and views
- * @param prefix stands in front of each
- * @param reserved names that there are already
+ * @param names new ones by the old ones, folded
  */
-export function namesFor(
-  tables: readonly Named[],
-  enums: readonly Named[],
-  prefix: string,
-  reserved: readonly string[],
-): Names {
-  const taken = new Set(reserved)
-  const take = <T extends readonly string[]>(candidates: Iterable<T>): T => {
-    for (const names of candidates) {
-      if (names.some((name) => taken.has(name))) continue
-      for (const name of names) taken.add(name)
-      return names
-    }
-    throw new RangeError('there is always another number')
+export function renameIn(dialect: Dialect, sql: string, names: ReadonlyMap<string, string>): string {
+  let [text, end] = ['', 0]
+  for (const token of tokensOf(sql, dialect)) {
+    const to = names.get(nameIn(dialect, token) ?? '')
+    if (to === undefined) continue
+    text += sql.slice(end, token.start) + nameText(dialect, to)
+    end = token.end
   }
-  const tableNames = tables.map((one) => {
-    const [table, row, added, update] = take(candidates(one, prefix))
-    return [one, { table, row, added, update }] as const
-  })
-  const enumNames = enums.map((one) => {
-    const name = `${prefix}${pascal(nameOf(one))}`
-    const [found] = take(numbered([name, `${name}Enum`], (number) => `${name}${number}`))
-    return [one, found] as const
-  })
-  return { tables: new Map(tableNames), enums: new Map(enumNames) }
-}
-
-function* candidates(table: Named, prefix: string): Generator<readonly [string, string, string, string]> {
-  const plural = pascal(nameOf(table))
-  const one = pascal(nameOf({ ...table, name: singular(table.name) }))
-  for (const [row] of numbered([one, plural], (number) => `${plural}${number}`)) {
-    const whole = row === one ? plural : row
-    yield [`${prefix}${whole}Table`, `${prefix}${row}`, `${prefix}New${row}`, `${prefix}${row}Update`]
-  }
-}
-
-function* numbered(first: readonly string[], more: (number: number) => string): Generator<readonly [string]> {
-  for (const name of first) yield [name]
-  for (let number = 2; ; number++) yield [more(number)]
-}
-
-/** `order_items` → `OrderItems`, `2fa codes` → `T2faCodes`. */
-function pascal(name: string): string {
-  const words = name.split(/[^\p{L}\p{N}]+/u).filter((word) => word !== '')
-  const joined = words.map((word) => `${word[0]?.toUpperCase()}${word.slice(1)}`).join('')
-  return /^\p{L}/u.test(joined) ? joined : `T${joined}`
-}
-
-/** What the rules below would spoil. */
-const IRREGULAR: Readonly<Record<string, string>> = {
-  aliases: 'alias',
-  bonuses: 'bonus',
-  buses: 'bus',
-  children: 'child',
-  cookies: 'cookie',
-  indices: 'index',
-  matrices: 'matrix',
-  movies: 'movie',
-  news: 'news',
-  people: 'person',
-  series: 'series',
-  species: 'species',
-  statuses: 'status',
-}
-
-const RULES: readonly (readonly [RegExp, string])[] = [
-  [/(ss|us|is)$/i, '$1'],
-  [/ies$/i, 'y'],
-  [/(ss|x|z|ch|sh)es$/i, '$1'],
-  [/s$/i, ''],
-]
-
-/** One of them, as far as a few rules can tell. */
-function singular(name: string): string {
-  const [, before = '', last = ''] = /^(.*?)([a-z]*)$/i.exec(name) ?? []
-  const known = IRREGULAR[last.toLowerCase()]
-  if (known !== undefined) return before + (/^[A-Z]/.test(last) ? pascal(known) : known)
-  const [rule, by] = RULES.find(([pattern]) => pattern.test(last)) ?? [/$/, '']
-  return before + last.replace(rule, by)
+  return text + sql.slice(end)
 }

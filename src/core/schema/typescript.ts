@@ -1,8 +1,8 @@
 import { DIALECTS, type Dialect } from '../migrations.ts'
 import { identifier, literal, type Typed, type Value, valueType } from './driver-types.ts'
-import { sorted, wholeTables } from './marks.ts'
+import { byName, wholeTables } from './marks.ts'
 import { type Column, type Enum, type Named, nameOf, type Schema, type Table, type View } from './model.ts'
-import { namesFor, type TypeNames } from './names.ts'
+import { namesFor, type TypeNames } from './type-names.ts'
 
 /**
  * The schema as TypeScript types, in a text that imports nothing. For each dialect: one interface a table, which
@@ -32,8 +32,8 @@ const PREFIX: Readonly<Record<Dialect, string>> = { sqlite: 'Sqlite', postgres: 
 /** All of one dialect. */
 function partOf(schema: Schema, prefix: string, helpers: Set<string>): string[] {
   const tables = wholeTables(schema)
-  const views = sorted(schema.views)
-  const enums = sorted(schema.enums)
+  const views = byName(schema.views)
+  const enums = byName(schema.enums)
   const names = namesFor([...tables, ...views], enums, prefix, RESERVED)
   const value: ValueOf = (column, table) => {
     const found = valueType(schema, column, table, (type) => names.enums.get(type) ?? 'string')
