@@ -3,7 +3,12 @@ export type { DoneStep, PlannedStep } from './commands/change.ts'
 export { type DownOptions, type DownResult, down } from './commands/down.ts'
 export { type Kept, keptText } from './commands/keep.ts'
 export { type NewOptions, type NewResult, newMigration } from './commands/new.ts'
-export { type OpenDatabase, type OpenDatabaseOptions, openDatabase } from './commands/open.ts'
+export {
+  type DatabaseOf,
+  type OpenDatabase,
+  type OpenDatabaseOptions,
+  openDatabase,
+} from './commands/open.ts'
 export {
   DEFAULT_DATABASE,
   type Logger,
@@ -14,6 +19,13 @@ export {
 export { type Compared, type ParityOptions, type ParityResult, parity } from './commands/parity.ts'
 export { type RestoreOptions, type RestoreResult, restore } from './commands/restore.ts'
 export {
+  SCHEMA_FORMATS,
+  type SchemaFormat,
+  type SchemaOptions,
+  type SchemaResult,
+  schema,
+} from './commands/schema.ts'
+export {
   type StashDropOptions,
   type StashDropResult,
   type StashListResult,
@@ -21,6 +33,7 @@ export {
   stashList,
 } from './commands/stash.ts'
 export { type StatusResult, status } from './commands/status.ts'
+export { type TypesOptions, type TypesResult, types } from './commands/types.ts'
 export { type UpOptions, type UpResult, up } from './commands/up.ts'
 export type { BackupPlace } from './core/backup.ts'
 export {
@@ -32,6 +45,8 @@ export {
 } from './core/config.ts'
 export { CODES, type Code, MigrateError } from './core/errors.ts'
 export type { Dialect, MigrationFile, MigrationSource } from './core/migrations.ts'
+/** The types of Nexflow's tables: `Nexflow.SqliteUser`, `Nexflow.PostgresDatabase`, … */
+export type * as Nexflow from './core/nexflow.ts'
 export type { Entry, State } from './core/plan.ts'
 export {
   type Aspect,

@@ -173,7 +173,9 @@ export type SqliteValue = number | string | Uint8Array`,
   Generated: [
     `/** Optional in INSERT. */
 export type Generated<T> =
-  T extends ColumnType<infer S, infer I, infer U> ? ColumnType<S, I | undefined, U> : ColumnType<T, T | undefined, T>`,
+  T extends ColumnType<infer S, infer I, infer U>
+    ? ColumnType<S, I | undefined, U>
+    : ColumnType<T, T | undefined, T>`,
     'ColumnType',
   ],
   GeneratedAlways: [
