@@ -77,12 +77,14 @@ function rowsOf(table: Table, dialect: Schema['dialect']): string[] {
   }
   const names = columns.map(({ name }) => `"${name}"`).join(', ')
   return [0, 1, 2].map(
-    (i) => `INSERT INTO "${table.name}" (${names}) VALUES (${columns.map((column) => value(column, i)).join(', ')})`,
+    (i) =>
+      `INSERT INTO "${table.name}" (${names}) VALUES (${columns.map((column) => value(column, i)).join(', ')})`,
   )
 }
 
 function plain(schema: Schema): Schema {
-  const byName = <T extends { name: string }>(all: readonly T[]) => [...all].sort((a, b) => (a.name < b.name ? -1 : 1))
+  const byName = <T extends { name: string }>(all: readonly T[]) =>
+    [...all].sort((a, b) => (a.name < b.name ? -1 : 1))
   return { ...schema, tables: schema.tables.map((table) => ({ ...table, columns: byName(table.columns) })) }
 }
 

@@ -70,10 +70,13 @@ export async function layOut(boxes: readonly Box[], links: readonly Link[]): Pro
   const centers: Centers = (nodes, lines) => {
     const graph = new dagre.graphlib.Graph()
     graph.setGraph({ rankdir: 'LR', ranksep: COLUMN_GAP, nodesep: BOX_GAP })
-    for (const { id, width, height } of nodes) graph.setNode(id, { width, height })
-    for (const { from, to, length } of lines) graph.setEdge(from, to, { minlen: length })
+    // Not every name can be a key of an object, such as __proto__.
+    const names = new Map(nodes.map(({ id }, i) => [id, `n${i}`]))
+    const name = (id: string) => names.get(id) ?? ''
+    for (const { id, width, height } of nodes) graph.setNode(name(id), { width, height })
+    for (const { from, to, length } of lines) graph.setEdge(name(from), name(to), { minlen: length })
     dagre.layout(graph)
-    return (id) => graph.node(id) as Point
+    return (id) => graph.node(name(id)) as Point
   }
   const lines = links.map((link, index) => ({ ...link, index }))
   const parts = partsOf(boxes, links).map((part) => {
