@@ -180,5 +180,5 @@ export function literal(value: string | number): string {
 
 /** The name of a property. */
 export function identifier(name: string): string {
-  return /^[\p{ID_Start}$_][\p{ID_Continue}$]*$/u.test(name) ? name : literal(name)
+  return /^[A-Za-z_$][\w$]*$/.test(name) ? name : literal(name)
 }

@@ -61,11 +61,14 @@ function* numbered(first: readonly string[], more: (number: number) => string): 
   for (let number = 2; ; number++) yield [more(number)]
 }
 
+/** All that a name of TypeScript cannot hold, whichever Unicode its compiler knows, and what parts words. */
+const BETWEEN = /(?:[^\p{ID_Continue}]|_|[\u{10000}-\u{10ffff}])+/u
+
 /** `order_items` → `OrderItems`, `2fa codes` → `T2faCodes`. */
 function pascal(name: string): string {
-  const words = name.split(/[^\p{L}\p{N}]+/u).filter((word) => word !== '')
+  const words = name.split(BETWEEN).filter((word) => word !== '')
   const joined = words.map((word) => `${word[0]?.toUpperCase()}${word.slice(1)}`).join('')
-  return /^\p{L}/u.test(joined) ? joined : `T${joined}`
+  return /^\p{ID_Start}/u.test(joined) ? joined : `T${joined}`
 }
 
 /** What the rules below would spoil. */
