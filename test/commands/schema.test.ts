@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, test } from 'node:test'
 import { SCHEMA_FORMATS, schema, up } from '../../src/index.ts'
-import { KINDS, withFolder } from '../matrix.ts'
+import { KINDS, SERVERS, withFolder } from '../matrix.ts'
 import { run } from '../process.ts'
 import { errorOf, scripts } from '../tools.ts'
 
@@ -12,7 +12,7 @@ const migrations = scripts({
   '2_notes': 'CREATE TABLE notes (id INTEGER PRIMARY KEY, user_id INTEGER REFERENCES users (id), body TEXT)',
 })
 /** The server to make shadow databases on. */
-const shadow = KINDS.at(-1)?.server ?? ''
+const shadow = `${SERVERS.at(-1)?.url}/postgres`
 
 const BEGINS: Readonly<Record<string, RegExp>> = {
   sql: /^CREATE TABLE users \(/,

@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { describe, test } from 'node:test'
 import { types } from '../../src/index.ts'
 import { compile } from '../compile.ts'
-import { KINDS, withFolder } from '../matrix.ts'
+import { SERVERS, withFolder } from '../matrix.ts'
 import { run } from '../process.ts'
 import { errorOf, scripts } from '../tools.ts'
 
@@ -14,7 +14,7 @@ const migrations = scripts({
   '2_b': `ALTER TABLE notes ADD COLUMN kind TEXT CHECK (kind IN ('a', 'b'))`,
 })
 /** The server to make shadow databases on. */
-const shadow = KINDS.at(-1)?.server ?? ''
+const shadow = `${SERVERS.at(-1)?.url}/postgres`
 
 describe('types', { concurrency: true }, () => {
   test('1 those of Nexflow, which openDatabase gives, are up to date', async () => {
