@@ -55,6 +55,26 @@ export {
   type Labels,
   type ObjectType,
 } from './core/schema/diff.ts'
+export type {
+  Check,
+  Column,
+  Domain,
+  Enum,
+  Exclusion,
+  ForeignKey,
+  Index,
+  IndexPart,
+  Key,
+  Kind,
+  Named,
+  Routine,
+  Schema,
+  Sequence,
+  Table,
+  Trigger,
+  Unique,
+  View,
+} from './core/schema/model.ts'
 export { type AcceptedPair, type Exception, PAIRS, type Pair } from './core/schema/pairs.ts'
 export { bytesText, count, didYouMean } from './core/text.ts'
 export { type GivenBack, type Stash, stashLabel } from './database/stash.ts'

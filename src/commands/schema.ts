@@ -16,7 +16,7 @@ import { type ReplayOptions, withReplay } from './replay.ts'
 /** How a schema can be written. */
 const FORMATS = {
   sql: (schema: Schema) => scriptText(createSchema(schema)),
-  json: (schema: Schema) => `${JSON.stringify(schema, undefined, 2)}\n`,
+  json: ({ dialect, ...rest }: Schema) => `${JSON.stringify({ dialect, ...rest }, undefined, 2)}\n`,
   mermaid: mermaidOf,
   dbml: dbmlOf,
   svg: svgOf,
@@ -51,7 +51,7 @@ export interface SchemaResult {
  * Gives the schema of the database as it is: tables, keys, indexes, views and so on, without the history. With `at`
  * or `dialect`, and where there is no database yet, it is what the migrations make of a shadow database.
  *
- * @throws USAGE, UNKNOWN_ID, SCHEMA, SHADOW and what `up` throws of a script; the codes of the connection: CONFIG,
+ * @throws USAGE, UNKNOWN_ID, SHADOW and what `up` throws of a script; the codes of the connection: CONFIG,
  *   CONNECTION, AUTHENTICATION, PERMISSION, NOT_A_DATABASE, BUSY
  */
 export async function schema(options: SchemaOptions = {}): Promise<SchemaResult> {
