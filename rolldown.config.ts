@@ -13,7 +13,7 @@ export default defineConfig([
     ...common,
     input: 'src/cli/bin.ts',
     // `pg` is thirty files: in one it loads in a third of the time. What is seldom needed stays where npm puts it.
-    external: /^(node:|libpg-query|yaml|pg-native)/,
+    external: /^(node:|libpg-query|pgsql-deparser|@dagrejs|yaml|pg-native)/,
     output: {
       dir: 'dist/cli',
       cleanDir: true,

@@ -64,10 +64,17 @@ describe('the house', () => {
     assert.deepEqual(names('sqlite'), names('postgres'))
   })
 
-  test('6 pg, its parser and yaml are imported only where they are needed', () => {
+  test('6 pg, its parser, dagre and yaml are imported only where they are needed', () => {
     for (const file of files) {
       const text = readFileSync(join(SRC, file), 'utf8')
-      for (const name of ['pg', 'pg-connection-string', 'libpg-query', 'pgsql-deparser', 'yaml']) {
+      for (const name of [
+        'pg',
+        'pg-connection-string',
+        'libpg-query',
+        'pgsql-deparser',
+        '@dagrejs/dagre',
+        'yaml',
+      ]) {
         const static_ = new RegExp(`^import (?!type )[^\\n]*from '${name}'`, 'm').test(text)
         if (static_) assert.match(file, /^database\/postgres\//)
       }

@@ -1,6 +1,7 @@
 import {
   type BackupPlace,
   backup,
+  type Dialect,
   down,
   drift,
   loadSettings,
@@ -11,10 +12,14 @@ import {
   type ProgressEvent,
   parity,
   restore,
+  SCHEMA_FORMATS,
+  type SchemaFormat,
   type Settings,
+  schema,
   stashDrop,
   stashList,
   status,
+  types,
   up,
   verify,
 } from '../index.ts'
@@ -31,6 +36,7 @@ import {
   stashListText,
   statusText,
   tell,
+  typesText,
   upText,
   verifyText,
 } from './output.ts'
@@ -246,6 +252,53 @@ export const COMMANDS: Readonly<Record<string, Command>> = {
       return { result, text: verifyText(result), status: result.ok ? 0 : 3 }
     },
   },
+  schema: {
+    usage: 'schema',
+    does: 'print the schema of the database, or what the migrations make of one',
+    options: {
+      format: {
+        value: SCHEMA_FORMATS.join('|'),
+        does: 'sql (default), data, or a diagram as text or picture',
+      },
+      at: { value: 'ID', does: 'as the files make it, up to this migration' },
+      dialect: { value: 'sqlite|postgres', does: 'as the files make it on this database' },
+      shadow: SHADOW,
+    },
+    run: async (words, values) => {
+      atMost(0, words)
+      const { database } = await common(values)
+      const result = await schema({
+        ...(await shadowed(values)),
+        ...(database !== undefined && { database }),
+        ...dialectOf(values),
+        ...(typeof values.at === 'string' && { at: values.at }),
+        ...(values.format !== undefined && { format: values.format as SchemaFormat }),
+        logger: values.quiet === true ? SILENT : WARN,
+      })
+      return { result, text: result.text.trimEnd() }
+    },
+  },
+  types: {
+    usage: 'types [FILE]',
+    does: 'write TypeScript types of what the migrations make; without FILE print them',
+    options: {
+      dialect: { value: 'sqlite|postgres', does: 'of one database (default: of both)' },
+      check: { does: 'write nothing; exit with 3 if FILE is out of date' },
+      shadow: SHADOW,
+    },
+    run: async (words, values) => {
+      atMost(1, words)
+      const [file] = words
+      const check = values.check === true
+      const result = await types({
+        ...(await shadowed(values)),
+        ...(file !== undefined && { file }),
+        ...dialectOf(values),
+        check,
+      })
+      return { result, text: typesText(result, check), status: check && !result.upToDate ? 3 : 0 }
+    },
+  },
   new: {
     usage: 'new NAME',
     does: 'write the empty files of a migration',
@@ -327,6 +380,16 @@ export const COMMANDS: Readonly<Record<string, Command>> = {
 
 /** Sentences that people must see. */
 const WARN = { info: () => {}, warn: (message: string) => tell(`warning: ${message}\n`) }
+
+const SILENT = { info: () => {}, warn: () => {} }
+
+/** @throws USAGE */
+function dialectOf({ dialect }: Values): { dialect?: Dialect } {
+  if (dialect === undefined) return {}
+  if (dialect !== 'sqlite' && dialect !== 'postgres')
+    throw usage(`there is no dialect ${dialect}`, 'write sqlite or postgres')
+  return { dialect }
+}
 
 /** Where the config file puts backups. */
 function placeOf({ dir, keep }: Settings['backup'] = {}): BackupPlace {

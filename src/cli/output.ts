@@ -25,6 +25,7 @@ import {
   type State,
   type StatusResult,
   stashLabel,
+  type TypesResult,
   type UpResult,
   type Verdict,
   type VerifyResult,
@@ -242,6 +243,12 @@ function judgementText({ reasons, notes, error }: Judgement): string[] {
 
 export function newText({ files }: NewResult): string {
   return files.map((file) => `wrote ${file}`).join('\n')
+}
+
+export function typesText({ file, upToDate, text }: TypesResult, check: boolean): string {
+  if (file === undefined) return text.trimEnd()
+  if (upToDate) return `${file}: up to date`
+  return check ? `${file}: out of date; "types ${file}" writes it` : `wrote ${file}`
 }
 
 function savedText(backup: string | undefined): string[] {

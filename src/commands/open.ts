@@ -1,5 +1,6 @@
 import { MigrateError } from '../core/errors.ts'
 import type { Dialect } from '../core/migrations.ts'
+import type { Databases } from '../core/nexflow.ts'
 import { type Connected, connectForApplication } from '../database/database.ts'
 import { dialectOf, isMemory } from '../database/target.ts'
 import { DEFAULT_DATABASE, type Logger, type Options } from './options.ts'
@@ -10,6 +11,16 @@ export type OpenDatabase<D extends Dialect = Dialect> = Extract<Connected, { dia
   /** Ids of the migrations that this start applied. */
   readonly migrated: readonly string[]
 }
+
+/**
+ * The tables of an open database, as Kysely takes them: `new Kysely<DatabaseOf<typeof db>>({ dialect: … })`. Without
+ * more they are Nexflow's; for migrations of your own, name the `Databases` that `nexflow-migrate types` has written:
+ * `DatabaseOf<typeof db, Databases>`.
+ */
+export type DatabaseOf<
+  Opened extends Pick<OpenDatabase, 'dialect'>,
+  All extends Readonly<Record<Dialect, object>> = Databases,
+> = All[Opened['dialect']]
 
 export interface OpenDatabaseOptions
   extends Pick<Options, 'migrations' | 'onProgress' | 'signal'>,
