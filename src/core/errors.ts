@@ -47,6 +47,8 @@ export const CODES = {
   NOT_EMPTY: 1,
   TOOL: 1,
 
+  SHADOW: 1,
+
   NODE_VERSION: 1,
   ABORTED: 130,
   INTERNAL: 1,
