@@ -168,8 +168,12 @@ export function planDown(
   return backwards.slice(0, target.all ? undefined : (target.steps ?? 1))
 }
 
-/** A migration named by its id, or by its version where only one has it. */
-function resolve(wanted: string, known: readonly { readonly id: string }[]): string {
+/**
+ * A migration named by its id, or by its version where only one has it.
+ *
+ * @throws UNKNOWN_ID
+ */
+export function resolve(wanted: string, known: readonly { readonly id: string }[]): string {
   const ids = [...new Set(known.map(({ id }) => id))]
   if (ids.includes(wanted)) return wanted
   const version = /^\d+$/.test(wanted) ? BigInt(wanted) : undefined

@@ -1,0 +1,254 @@
+import { basename, dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { MigrateError } from '../core/errors.ts'
+import {
+  type Dialect,
+  DIALECTS,
+  type Direction,
+  type Files,
+  type MigrationFile,
+  readFiles,
+  readScript,
+  type Slots,
+} from '../core/migrations.ts'
+import { resolve } from '../core/plan.ts'
+import { convertSchema, type Hints } from '../core/schema/convert.ts'
+import { loadCopies } from '../core/schema/copies.ts'
+import { loadExpressions } from '../core/schema/expressions.ts'
+import { nameOf, type Schema } from '../core/schema/model.ts'
+import { parityRules } from '../core/schema/pairs.ts'
+import type { Script } from '../core/script.ts'
+import { didYouMean, shortest } from '../core/text.ts'
+import { type CarriedScript, type CarryContext, carryScript, type Other, otherOn, type Review } from './carry.ts'
+import { checkWritten, type Written } from './check.ts'
+import type { ProgressEvent } from './options.ts'
+import type { ParitySettings } from './parity.ts'
+import { type MakeReplay, withReplays } from './replay.ts'
+import { writeNew } from './write.ts'
+
+export interface TranslateOptions {
+  /** The migration. */
+  readonly id: string
+  /** The database to write for. Default: the one whose file is missing. */
+  readonly to?: Dialect
+  /** The folder of the migrations. Default: `./migrations`. */
+  readonly dir?: string | URL
+  /** The types that columns get in the other database, by `table.column`; a `-- translate:` line goes before. */
+  readonly columns?: Hints
+  /** The project's own pairs and exceptions, which count when it is checked. */
+  readonly parity?: ParitySettings
+  /** Where shadow databases are made; see `parity`. */
+  readonly shadow?: string
+  readonly onProgress?: (event: ProgressEvent) => void
+  readonly signal?: AbortSignal
+}
+
+export interface TranslateResult {
+  readonly id: string
+  readonly from: Dialect
+  readonly to: Dialect
+  /** What was written. */
+  readonly files: readonly string[]
+  /** Statements that a person has to carry over: in the files they stand behind `-- REVIEW:`. */
+  readonly reviews: readonly Review[]
+  /** What is worth a look. */
+  readonly notes: readonly string[]
+  /** Where the two databases part after what was written, and what of it failed. */
+  readonly differences: readonly string[]
+  /** Whether it was run on a shadow database. */
+  readonly checked: boolean
+}
+
+/**
+ * Writes the other database's files of a migration, runs them on a shadow database and compares the schemas.
+ *
+ * @throws UNKNOWN_ID, DIRECTORY, DIRECTIVE, CONFIG, SHADOW, what `up` throws
+ */
+export async function translate(options: TranslateOptions): Promise<TranslateResult> {
+  const { dir = 'migrations', signal, shadow, onProgress } = options
+  const folder = dir instanceof URL ? fileURLToPath(dir) : dir
+  const all = readFiles(folder)
+  const id = resolve(options.id, all)
+  const index = all.findIndex((one) => one.id === id)
+  const files = all[index] as Files
+  const to = options.to ?? lacking(files)
+  const from: Dialect = to === 'sqlite' ? 'postgres' : 'sqlite'
+  const parts = partsOf(files, from, to)
+  const replay = {
+    migrations: filesOf(all.slice(0, index)),
+    ...(shadow !== undefined && { shadow }),
+    ...(signal && { signal }),
+    ...(onProgress && { onProgress }),
+  }
+  return withReplays(from, replay, (make) =>
+    withOther(to, replay, async (makeOther) => {
+      const job = { id, from, to, parts, options, files: all }
+      const translated = await translateParts(job, make, makeOther)
+      return { ...translated, files: writeNew(translated.drafts), checked: makeOther !== undefined }
+    }),
+  ).then(({ drafts: _, ...result }) => result)
+}
+
+/** What is to be translated. */
+interface Job {
+  readonly id: string
+  readonly from: Dialect
+  readonly to: Dialect
+  readonly parts: readonly Part[]
+  readonly options: TranslateOptions
+  readonly files: readonly Files[]
+}
+
+/** One direction: what it is read from, and where it goes; nothing where a file serves both databases. */
+interface Part {
+  readonly direction: Direction
+  readonly script: Script
+  readonly path: string | undefined
+}
+
+/** The database that lacks an up file, else the one that lacks a down file. */
+function lacking({ id, up, down }: Files): Dialect {
+  for (const slots of [up, down]) {
+    const has = DIALECTS.filter((dialect) => slots[dialect] !== undefined)
+    const [only] = has
+    if (only !== undefined && has.length === 1 && slots.neutral === undefined) {
+      return only === 'sqlite' ? 'postgres' : 'sqlite'
+    }
+  }
+  throw nothingToWrite(id, up)
+}
+
+function nothingToWrite(id: string, slots: Slots): MigrateError {
+  const { neutral, ...own } = slots
+  if (neutral !== undefined && Object.keys(own).length === 0) {
+    return new MigrateError('DIRECTORY', `there is nothing to translate: ${neutral.file} serves both databases`, {
+      file: neutral.file,
+      hint: `if it is for one of them only, give it that name, such as ${id}.sqlite.up.sql`,
+    })
+  }
+  const file = Object.values(slots)[0]?.file ?? id
+  return new MigrateError('DIRECTORY', `there is nothing to translate: ${id} has files for both databases`, {
+    file,
+    hint: 'delete the one that is to be written anew',
+  })
+}
+
+/** @throws DIRECTORY where there is nothing to read, or nothing to write */
+function partsOf({ id, up, down }: Files, from: Dialect, to: Dialect): Part[] {
+  const parts = [['up', up] as const, ['down', down] as const].flatMap(([direction, slots]): Part[] => {
+    const source = slots[from] ?? slots.neutral
+    if (source === undefined) return []
+    const serves = slots[to] ?? slots.neutral
+    const path = serves === undefined ? otherPath(source.path ?? source.file, id, to, direction) : undefined
+    return [{ direction, script: readScript(source), path }]
+  })
+  if (parts.every(({ path }) => path === undefined)) throw nothingToWrite(id, { ...down, ...up })
+  if (parts.some(({ direction }) => direction === 'up')) return parts
+  throw new MigrateError('DIRECTORY', `there is nothing to translate: ${id} has no file for ${from}`, {
+    hint: `write ${id}.${from}.up.sql, or leave --to out`,
+  })
+}
+
+/** Where the other database's file goes: its name is made as the one that it is read from. */
+function otherPath(path: string, id: string, to: Dialect, direction: Direction): string {
+  const parts = basename(path).slice(id.length, -'.sql'.length).split('.')
+  const inName = parts.some((part) => DIALECTS.some((dialect) => dialect === part))
+  const folder = DIALECTS.some((dialect) => dialect === basename(dirname(path)))
+    ? join(dirname(path), '..', to)
+    : dirname(path)
+  const renamed = parts.map((part) => (DIALECTS.some((dialect) => dialect === part) ? to : part))
+  const named = folder === dirname(path) && !inName ? ['', to, direction] : renamed
+  return join(folder, `${id}${named.join('.')}.sql`)
+}
+
+/** The files of whole migrations, as an array that a replay takes. */
+export function filesOf(all: readonly Files[]): MigrationFile[] {
+  return all.flatMap(({ id, up, down }) =>
+    [['up', up] as const, ['down', down] as const].flatMap(([direction, slots]) =>
+      ([...DIALECTS, 'neutral'] as const).flatMap((slot): MigrationFile[] => {
+        const source = slots[slot]
+        if (source === undefined) return []
+        const part = slot === 'neutral' ? '' : `.${slot}`
+        return [{ name: `${id}${part}.${direction}.sql`, sql: readScript(source).text }]
+      }),
+    ),
+  )
+}
+
+/** Replays of the other database; without a PostgreSQL to be had, none. */
+async function withOther<T>(
+  dialect: Dialect,
+  options: Parameters<typeof withReplays>[1],
+  work: (make: MakeReplay | undefined) => Promise<T>,
+): Promise<T> {
+  let started = false
+  try {
+    return await withReplays(dialect, options, (make) => {
+      started = true
+      return work(make)
+    })
+  } catch (error) {
+    if (started || !(error instanceof MigrateError) || error.code !== 'SHADOW') throw error
+    options.onProgress?.({ type: 'warning', message: `${error.message}: what is written is not run` })
+    return work(undefined)
+  }
+}
+
+interface Translated extends Omit<TranslateResult, 'files' | 'checked'> {
+  readonly drafts: readonly { path: string; text: string }[]
+}
+
+async function translateParts(
+  job: Job,
+  make: MakeReplay,
+  makeOther: MakeReplay | undefined,
+): Promise<Translated> {
+  const { id, from, to, parts, options } = job
+  const expressions = await loadExpressions()
+  const copies = await loadCopies()
+  const carried = await make(async (source) => {
+    await source.up()
+    const before = await source.schema()
+    const carryOn = async (other: (path: string, hints: Hints) => Other) => {
+      const done: (CarriedScript & { part: Part; before: Schema })[] = []
+      let latest = before
+      const hints: Record<string, string> = { ...options.columns }
+      for (const { script } of parts) Object.assign(hints, script.hints)
+      for (const part of parts) {
+        const file = shortest(part.path ?? part.script.file)
+        const context: CarryContext = { expressions, copies, hints }
+        const one = await carryPart(part, source, other(file, hints), context)
+        done.push({ ...one, part, before: latest })
+        latest = one.source
+      }
+      checkHints(job, [before, ...done.map((one) => one.source)])
+      return done
+    }
+    if (makeOther !== undefined) {
+      return makeOther(async (replay) => {
+        await replay.up()
+        return carryOn((file) => otherOn(replay, file))
+      })
+    }
+    return carryOn((_, hints) => ({
+      schema: async (schema) => convertSchema(schema, to, expressions, hints).schema,
+      run: async () => {},
+    }))
+  })
+  const written = carried.map((one): Written & { path: string | undefined } => {
+    const { direction, path, script } = one.part
+    const file = path === undefined ? script.file : shortest(path)
+    return { file, path, text: one.text, direction, before: one.before, after: one.source }
+  })
+  const rules = parityRules(expressions, options.parity)
+  const differences = makeOther ? await checkWritten(makeOther, to, written, rules) : []
+  return {
+    id,
+    from,
+    to,
+    drafts: written.flatMap(({ path, text }) => (path === undefined ? [] : [{ path, text }])),
+    reviews: carried.filter(({ part }) => part.path !== undefined).flatMap(({ reviews }) => reviews),
+    notes: [...new Set(carried.flatMap(({ notes }) => notes))],
+    differences,
+  }
+}
