@@ -2,6 +2,7 @@ import type { DatabaseSync } from 'node:sqlite'
 import type { Pool } from 'pg'
 import type { MigrateError } from '../core/errors.ts'
 import type { Dialect } from '../core/migrations.ts'
+import type { Schema } from '../core/schema/model.ts'
 import type { Script } from '../core/script.ts'
 import type { Spot, Sql } from '../core/sql-error.ts'
 import type { LockOptions } from './lock.ts'
@@ -94,6 +95,8 @@ export interface Database {
   freeze(schema: string, table: string): Promise<void>
   /** A table as it is now; undefined if it is not there. */
   shape(schema: string, table: string): Promise<Shape | undefined>
+  /** All that it holds beside its rows, in a number of queries that does not grow with it. Nothing is changed. */
+  introspect(): Promise<Schema>
   /**
    * Does `work` while no other process does any under the same key.
    * The lock is freed when the process dies.

@@ -97,7 +97,10 @@ export interface Table extends Named {
   readonly virtual?: string
   /** PostgreSQL: what stands behind PARTITION BY. */
   readonly partitionBy?: string
-  /** PostgreSQL: the table that it is a part of, and what stands behind its name: `FOR VALUES …` or `DEFAULT`. */
+  /**
+   * PostgreSQL: the table that it is a part of, and what stands behind its name: `FOR VALUES …` or `DEFAULT`. What it
+   * has from that table stands there only, beside the columns.
+   */
   readonly partitionOf?: Named & { readonly bound: string }
   readonly comment?: string
 }
@@ -116,10 +119,15 @@ export interface Column {
    */
   readonly identity?: 'autoincrement' | 'serial' | 'always' | 'by default'
   readonly generated?: { readonly expression: string; readonly stored: boolean }
-  /** Only where it is not the type's own. */
+  /** Only where it is not the type's own. As SQL has it: NOCASE, "C" in its quotes. */
   readonly collation?: string
+  /** SQLite: NOT NULL ON CONFLICT …, where it is not ABORT. */
+  readonly onConflict?: Conflict
   readonly comment?: string
 }
+
+/** SQLite: what is done with a row that breaks a constraint: https://sqlite.org/lang_conflict.html */
+export type Conflict = 'ROLLBACK' | 'FAIL' | 'IGNORE' | 'REPLACE'
 
 export interface Key {
   /** PostgreSQL names every constraint; SQLite only one that was given a name. */
@@ -127,6 +135,12 @@ export interface Key {
   readonly columns: readonly string[]
   /** SQLite: columns of the key in descending order. */
   readonly desc?: readonly string[]
+  /** SQLite: collations, by column, that are not the column's own. */
+  readonly collations?: Readonly<Record<string, string>>
+  /** SQLite: only where it is not ABORT. */
+  readonly onConflict?: Conflict
+  /** PostgreSQL: columns that are only carried along. */
+  readonly include?: readonly string[]
   readonly deferrable?: Deferrable
 }
 
@@ -147,6 +161,8 @@ export interface ForeignKey {
   /** Its columns; also where SQLite's text leaves them out and means its primary key. */
   readonly references: readonly string[]
   readonly onDelete: Action
+  /** PostgreSQL: those that ON DELETE sets, where it is not all. */
+  readonly onDeleteColumns?: readonly string[]
   readonly onUpdate: Action
   readonly matchFull?: true
   readonly deferrable?: Deferrable
@@ -164,7 +180,7 @@ export interface Check {
 
 export interface Exclusion {
   readonly name: string
-  /** As `pg_get_constraintdef` writes it. */
+  /** As `pg_get_constraintdef` writes it: EXCLUDE …, and a key or a foreign key over periods of time. */
   readonly definition: string
 }
 

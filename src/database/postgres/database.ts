@@ -1,4 +1,11 @@
-import pg, { type Client, type ClientBase, type ClientConfig, type Pool, type PoolClient } from 'pg'
+import pg, {
+  type Client,
+  type ClientBase,
+  type ClientConfig,
+  type Pool,
+  type PoolClient,
+  type QueryResult,
+} from 'pg'
 import { MigrateError } from '../../core/errors.ts'
 import type { Sql } from '../../core/sql-error.ts'
 import type { Database, Row } from '../database.ts'
@@ -7,13 +14,13 @@ import { isPool } from '../target.ts'
 import { connect, connectPool, libpqEnv, nameOf } from './connect.ts'
 import { dependents } from './dependents.ts'
 import { fromPostgres } from './errors.ts'
-import { shapeOf } from './introspect.ts'
 import { type Held, type Query, withSessionLock, withTransactionLock } from './lock.ts'
 import { runOutside } from './outside.ts'
 import { parked } from './park.ts'
 import { losses } from './rehearse.ts'
 import { MESSAGE, type Part, pieces, refuseTransactionStatements, send } from './script.ts'
 import { reset, sets, stoppable, watchClient } from './session.ts'
+import { shapeOf } from './shape.ts'
 
 const BEGIN = { text: 'BEGIN' }
 const COMMIT = { text: 'COMMIT' }
@@ -39,8 +46,15 @@ export async function wrap(native: Pool | ClientBase, url?: string): Promise<Dat
   }
 
   async function ask<T = Row>(on: ClientBase, sql: string): Promise<T[]> {
+    const [rows = []] = await askEach<T>(on, sql)
+    return rows
+  }
+
+  /** What the driver gives for a text of several statements is an array. */
+  async function askEach<T = Row>(on: ClientBase, sql: string): Promise<T[][]> {
     try {
-      return (await on.query(sql)).rows as T[]
+      const results: QueryResult | QueryResult[] = await on.query(sql)
+      return [results].flat().map(({ rows }) => rows as T[])
     } catch (error) {
       throw (
         fromPostgres(error, name) ??
@@ -174,6 +188,12 @@ export async function wrap(native: Pool | ClientBase, url?: string): Promise<Dat
     shape: (schema, table) => {
       const full = pg.escapeLiteral(`${pg.escapeIdentifier(schema)}.${pg.escapeIdentifier(table)}`)
       return shapeOf(query, `to_regclass(${full})`)
+    },
+
+    introspect: async () => {
+      const { introspect } = await import('./introspect.ts')
+      await flush()
+      return introspect((sql) => askEach(client, sql))
     },
 
     lock: async (key, options, work) => {

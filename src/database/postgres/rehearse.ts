@@ -3,11 +3,11 @@ import { MigrateError } from '../../core/errors.ts'
 import type { Script } from '../../core/script.ts'
 import { type Loss, STASH } from '../stash.ts'
 import { mentions } from './dependents.ts'
-import { shapeOf } from './introspect.ts'
 import type { Query } from './lock.ts'
 import { dropped, isTable } from './park.ts'
 import { cut, pieces, refuseTransactionStatements, send } from './script.ts'
 import { reset, sets } from './session.ts'
+import { shapeOf } from './shape.ts'
 
 /** A table of the catalog. Numbers stay when names change. */
 interface Table {

@@ -7,12 +7,12 @@ import { isMemory, sqlitePath } from '../target.ts'
 import { connect, ensureWal, setWal } from './connect.ts'
 import { dependents } from './dependents.ts'
 import { fromSqlite, isSqliteError } from './errors.ts'
-import { shapeOf } from './introspect.ts'
 import { beginWriting, withFileLock } from './lock.ts'
 import { runOutside } from './outside.ts'
 import { losses } from './rehearse.ts'
 import { runScript } from './script.ts'
 import { watchOutside, withWatch } from './session.ts'
+import { shapeOf } from './shape.ts'
 
 /** The seam over a `DatabaseSync`. A file that is not there is open in memory, under its own name. */
 export async function wrap(native: DatabaseSync, url?: string): Promise<Database> {
@@ -109,6 +109,11 @@ export async function wrap(native: DatabaseSync, url?: string): Promise<Database
     freeze: async () => {},
 
     shape: async (_schema, table) => guarded(() => shapeOf(native, table)),
+
+    introspect: async () => {
+      const { introspect } = await import('./introspect.ts')
+      return guarded(() => introspect(native))
+    },
 
     lock: (_key, options, work) => {
       if (path === null) return work()

@@ -4,8 +4,8 @@ import type { Script } from '../../core/script.ts'
 import { quoteName } from '../../core/text.ts'
 import type { Loss } from '../stash.ts'
 import { isOurs } from '../state.ts'
-import { shapeOf } from './introspect.ts'
 import { type Action, type Statement, walk } from './script.ts'
+import { shapeOf } from './shape.ts'
 
 /** What a script does to a schema, as it was seen on a copy of it in memory, without rows. */
 export interface Rehearsal {
