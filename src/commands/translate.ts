@@ -12,18 +12,19 @@ import {
   type Slots,
 } from '../core/migrations.ts'
 import { resolve } from '../core/plan.ts'
+import { hintsFor } from '../core/schema/carry.ts'
 import { convertSchema, type Hints } from '../core/schema/convert.ts'
 import { loadCopies } from '../core/schema/copies.ts'
 import { loadExpressions } from '../core/schema/expressions.ts'
 import { nameOf, type Schema } from '../core/schema/model.ts'
 import { parityRules } from '../core/schema/pairs.ts'
 import type { Script } from '../core/script.ts'
-import { didYouMean, shortest } from '../core/text.ts'
+import { didYouMean, shortest, skipBlank } from '../core/text.ts'
 import { type CarriedScript, type CarryContext, carryScript, type Other, otherOn, type Review } from './carry.ts'
 import { checkWritten, type Written } from './check.ts'
 import type { ProgressEvent } from './options.ts'
 import type { ParitySettings } from './parity.ts'
-import { type MakeReplay, withReplays } from './replay.ts'
+import { type MakeReplay, type Replay, withReplays } from './replay.ts'
 import { writeNew } from './write.ts'
 
 export interface TranslateOptions {
@@ -104,6 +105,8 @@ interface Part {
   readonly direction: Direction
   readonly script: Script
   readonly path: string | undefined
+  /** What serves the other database already. */
+  readonly served: Script | undefined
 }
 
 /** The database that lacks an up file, else the one that lacks a down file. */
@@ -140,7 +143,8 @@ function partsOf({ id, up, down }: Files, from: Dialect, to: Dialect): Part[] {
     if (source === undefined) return []
     const serves = slots[to] ?? slots.neutral
     const path = serves === undefined ? otherPath(source.path ?? source.file, id, to, direction) : undefined
-    return [{ direction, script: readScript(source), path }]
+    const served = serves && readScript(serves)
+    return [{ direction, script: readScript(source), path, served }]
   })
   if (parts.every(({ path }) => path === undefined)) throw nothingToWrite(id, { ...down, ...up })
   if (parts.some(({ direction }) => direction === 'up')) return parts
@@ -198,57 +202,166 @@ interface Translated extends Omit<TranslateResult, 'files' | 'checked'> {
   readonly drafts: readonly { path: string; text: string }[]
 }
 
+/** A direction that was carried over, with the schema that it starts from. */
+interface CarriedPart extends CarriedScript {
+  readonly part: Part
+  readonly before: Schema
+}
+
 async function translateParts(
   job: Job,
   make: MakeReplay,
   makeOther: MakeReplay | undefined,
 ): Promise<Translated> {
-  const { id, from, to, parts, options } = job
+  const { id, from, to, options } = job
   const expressions = await loadExpressions()
-  const copies = await loadCopies()
+  const hints = hintsOf(job)
+  const context = { expressions, copies: await loadCopies(), hints }
   const carried = await make(async (source) => {
     await source.up()
-    const before = await source.schema()
-    const carryOn = async (other: (path: string, hints: Hints) => Other) => {
-      const done: (CarriedScript & { part: Part; before: Schema })[] = []
-      let latest = before
-      const hints: Record<string, string> = { ...options.columns }
-      for (const { script } of parts) Object.assign(hints, script.hints)
-      for (const part of parts) {
-        const file = shortest(part.path ?? part.script.file)
-        const context: CarryContext = { expressions, copies, hints }
-        const one = await carryPart(part, source, other(file, hints), context)
-        done.push({ ...one, part, before: latest })
-        latest = one.source
-      }
-      checkHints(job, [before, ...done.map((one) => one.source)])
-      return done
+    if (makeOther === undefined) {
+      const schema = async (one: Schema) => convertSchema(one, to, expressions, hintsFor(one, hints)).schema
+      return carryParts(job, source, () => ({ schema, run: async () => {} }), context)
     }
-    if (makeOther !== undefined) {
-      return makeOther(async (replay) => {
-        await replay.up()
-        return carryOn((file) => otherOn(replay, file))
-      })
-    }
-    return carryOn((_, hints) => ({
-      schema: async (schema) => convertSchema(schema, to, expressions, hints).schema,
-      run: async () => {},
-    }))
+    return makeOther(async (replay) => {
+      await replay.up()
+      return carryParts(job, source, (file) => otherOn(replay, file), context)
+    })
   })
-  const written = carried.map((one): Written & { path: string | undefined } => {
-    const { direction, path, script } = one.part
-    const file = path === undefined ? script.file : shortest(path)
-    return { file, path, text: one.text, direction, before: one.before, after: one.source }
-  })
+  await checkHints(job, carried, make)
   const rules = parityRules(expressions, options.parity)
-  const differences = makeOther ? await checkWritten(makeOther, to, written, rules) : []
+  const check = (written: readonly Written[]) =>
+    makeOther === undefined ? [] : checkWritten(makeOther, to, written, rules)
+  let written = carried.map(writtenOf)
+  let differences = await check(written)
+  if (differences.some((one) => NEW_VALUE.test(one))) {
+    written = written.map((one) => ({ ...one, text: outsideTransaction(one.text) }))
+    differences = await check(written)
+  }
   return {
     id,
     from,
     to,
     drafts: written.flatMap(({ path, text }) => (path === undefined ? [] : [{ path, text }])),
-    reviews: carried.filter(({ part }) => part.path !== undefined).flatMap(({ reviews }) => reviews),
+    reviews: carried.flatMap(({ part, reviews }) => (part.path === undefined ? [] : reviews)),
     notes: [...new Set(carried.flatMap(({ notes }) => notes))],
     differences,
   }
+}
+
+/** A value that ALTER TYPE adds can be used only after the commit. */
+const NEW_VALUE = /unsafe use of new value/
+
+function outsideTransaction(text: string): string {
+  return text.includes(' ADD VALUE ') ? `-- migrate: no-transaction\n${text}` : text
+}
+
+function writtenOf({ part, before, source, text }: CarriedPart): Written & { path: string | undefined } {
+  const { direction, path, script } = part
+  const file = path === undefined ? script.file : shortest(path)
+  return { file, path, text, direction, before, after: source }
+}
+
+/** Carries up, and then down from where that ends. */
+async function carryParts(
+  { parts, to }: Job,
+  source: Replay,
+  other: (file: string) => Other,
+  context: CarryContext,
+): Promise<CarriedPart[]> {
+  const done: CarriedPart[] = []
+  let before = await source.schema()
+  for (const part of parts) {
+    const into = other(shortest(part.path ?? part.served?.file ?? part.script.file))
+    const one = await carryPart(part, source, into, to, context)
+    done.push({ ...one, part, before })
+    before = one.source
+  }
+  return done
+}
+
+async function carryPart(
+  { script, path, served }: Part,
+  source: Replay,
+  other: Other,
+  to: Dialect,
+  context: CarryContext,
+): Promise<CarriedScript> {
+  const { nothing, irreversible } = script
+  const directives = [
+    ...(irreversible === undefined ? [] : [`-- migrate: irreversible ${irreversible}\n`]),
+    ...(nothing === undefined ? [] : [`-- migrate: nothing ${nothing}\n`]),
+  ].join('')
+  if (path === undefined) {
+    await source.run(script)
+    const { text } = served ?? script
+    await other.run(text)
+    return { text, reviews: [], notes: [], source: await source.schema() }
+  }
+  if (nothing !== undefined || isBlank(script)) {
+    return { text: directives, reviews: [], notes: [], source: await source.schema() }
+  }
+  const carried = await carryScript(script, source, other, context)
+  const label = to === 'sqlite' ? 'SQLite' : 'PostgreSQL'
+  const none = `-- migrate: nothing ${basename(script.file)} changes nothing that ${label} has\n`
+  return { ...carried, text: `${directives}${carried.text === '' ? none : carried.text}` }
+}
+
+/** Whether a script is nothing but what its directives say. */
+function isBlank({ text }: Script): boolean {
+  return skipBlank(text) === text.length
+}
+
+/** What the scripts say goes before what the options do. */
+function hintsOf({ parts, options }: Job): Hints {
+  return Object.assign({}, options.columns, ...parts.map(({ script }) => script.hints ?? {}))
+}
+
+/**
+ * Every hint must be of a column that there is.
+ *
+ * @throws DIRECTIVE, CONFIG
+ */
+async function checkHints(job: Job, carried: readonly CarriedPart[], make: MakeReplay): Promise<void> {
+  const { parts, options } = job
+  const columns = columnsOf(carried.flatMap(({ before, source }) => [before, source]))
+  for (const { script } of parts) {
+    for (const column of Object.keys(script.hints ?? {})) {
+      if (columns.has(column)) continue
+      throw new MigrateError('DIRECTIVE', `${script.file} translates ${column}, which is not there`, {
+        file: script.file,
+        hint: didYouMean(column, columns) ?? 'name it as table.column',
+      })
+    }
+  }
+  const open = Object.keys(options.columns ?? {}).filter((column) => !columns.has(column))
+  if (open.length === 0) return
+  // They may be of any version.
+  const ever = await make((replay) => everyColumn(job, replay))
+  const unknown = open.find((column) => !ever.has(column))
+  if (unknown === undefined) return
+  throw new MigrateError('CONFIG', `translate.columns names ${unknown}, which is in no version`, {
+    hint: didYouMean(unknown, ever) ?? 'name it as table.column',
+  })
+}
+
+async function everyColumn({ files, from }: Job, replay: Replay): Promise<Set<string>> {
+  await replay.up()
+  const schemas = [await replay.schema()]
+  for (const { up } of files.slice(replay.migrations.length)) {
+    const source = up[from] ?? up.neutral
+    const script = source && readScript(source)
+    if (script === undefined || script.nothing !== undefined) continue
+    await replay.run(script)
+    schemas.push(await replay.schema())
+  }
+  return columnsOf(schemas)
+}
+
+function columnsOf(schemas: readonly Schema[]): Set<string> {
+  return new Set(
+    schemas.flatMap(({ tables }) =>
+      tables.flatMap((table) => table.columns.map(({ name }) => `${nameOf(table)}.${name}`)),
+    ),
+  )
 }

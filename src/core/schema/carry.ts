@@ -1,5 +1,6 @@
 import { convertSchema, type Hints } from './convert.ts'
 import type { Expressions } from './expressions.ts'
+import { listedBy } from './listed.ts'
 import {
   type Check,
   type Column,
@@ -74,14 +75,14 @@ function hintsOf(
       if (now && b && a && key(a.type) === key(b.type)) is[`${nameOf(now)}.${b.name}`] = type
     }
   }
-  Object.assign(is, only(after, given))
-  Object.assign(was, only(before, given))
+  Object.assign(is, hintsFor(after, given))
+  Object.assign(was, hintsFor(before, given))
   referToTheirs(before, after, is)
   return { before: was, after: is }
 }
 
 /** Those of the hints that the schema has a column for. */
-function only(schema: Schema, hints: Hints): Hints {
+export function hintsFor(schema: Schema, hints: Hints): Hints {
   const columns = new Set(
     schema.tables.flatMap((table) => table.columns.map(({ name }) => `${nameOf(table)}.${name}`)),
   )
@@ -303,17 +304,18 @@ class Merge {
 
   /** Where a list of values is an enum in `onto`, another list is another enum. */
   #asEnum(removed: readonly Check[], added: Check, mine: Table): boolean {
-    const now = this.#expressions.oneOf(added.expression)
+    const now = listedBy(added.expression)
     const column = now && columnOf(mine, now.column)
     const known = column && this.#onto.enums.find((one) => isOfType(column, one))
     if (now === undefined || known === undefined) return false
     const had = removed
-      .map((one) => this.#expressions.oneOf(one.expression))
+      .map((one) => listedBy(one.expression))
       .find((one) => one && key(one.column) === key(now.column))
-    if (had === undefined || !sameSet(had.values, known.values)) return false
+    const list = now.values.map(String)
+    if (had === undefined || !sameSet(had.values.map(String), known.values)) return false
     const values = [
-      ...known.values.filter((value) => now.values.includes(value)),
-      ...now.values.filter((value) => !known.values.includes(value)),
+      ...known.values.filter((value) => list.includes(value)),
+      ...list.filter((value) => !known.values.includes(value)),
     ]
     this.#enums.set(keyOf(known), { ...known, values })
     return true
