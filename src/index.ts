@@ -11,6 +11,7 @@ export {
   type Options,
   type ProgressEvent,
 } from './commands/options.ts'
+export { type Compared, type ParityOptions, type ParityResult, parity } from './commands/parity.ts'
 export { type RestoreOptions, type RestoreResult, restore } from './commands/restore.ts'
 export {
   type StashDropOptions,
@@ -22,9 +23,23 @@ export {
 export { type StatusResult, status } from './commands/status.ts'
 export { type UpOptions, type UpResult, up } from './commands/up.ts'
 export type { BackupPlace } from './core/backup.ts'
-export { type BackupSettings, loadSettings, type Settings, type SettingsOptions } from './core/config.ts'
+export {
+  type AcceptedParity,
+  type BackupSettings,
+  loadSettings,
+  type Settings,
+  type SettingsOptions,
+} from './core/config.ts'
 export { CODES, type Code, MigrateError } from './core/errors.ts'
 export type { Dialect, MigrationFile, MigrationSource } from './core/migrations.ts'
 export type { Entry, State } from './core/plan.ts'
+export {
+  type Aspect,
+  type Difference,
+  differenceText,
+  type Labels,
+  type ObjectType,
+} from './core/schema/diff.ts'
+export { type AcceptedPair, type Exception, PAIRS, type Pair } from './core/schema/pairs.ts'
 export { bytesText, count, didYouMean } from './core/text.ts'
 export { type GivenBack, type Stash, stashLabel } from './database/stash.ts'

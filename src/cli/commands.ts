@@ -6,7 +6,9 @@ import {
   MigrateError,
   newMigration,
   type Options,
+  PAIRS,
   type ProgressEvent,
+  parity,
   restore,
   type Settings,
   stashDrop,
@@ -19,6 +21,8 @@ import {
   backupText,
   downText,
   newText,
+  pairsText,
+  parityText,
   restoreText,
   stashDropText,
   stashListText,
@@ -66,6 +70,10 @@ const STRICT = {
 const INTERRUPTED = {
   value: 'done|again|restart',
   does: 'of an interrupted script: its statement in doubt has run, is to run again, or all of it is',
+}
+const SHADOW = {
+  value: 'URL',
+  does: 'the PostgreSQL server to make shadow databases on (also SHADOW_DATABASE_URL)',
 }
 const BACKUP = { does: 'take a backup before the first migration' }
 
@@ -179,6 +187,27 @@ export const COMMANDS: Readonly<Record<string, Command>> = {
       return { result, text: statusText(result), status: values.check === true && !result.upToDate ? 3 : 0 }
     },
   },
+  parity: {
+    usage: 'parity',
+    does: 'compare what the migrations make of SQLite and of PostgreSQL; exit with 3 if they differ',
+    options: {
+      each: { does: 'compare after every migration, and name the first at which they part' },
+      strict: { does: 'also compare the order of columns, lengths and what else is usually forgiven' },
+      pairs: { does: 'print what counts as equal' },
+      shadow: SHADOW,
+    },
+    run: async (words, values, onProgress) => {
+      atMost(0, words)
+      if (values.pairs === true) return { result: { pairs: PAIRS }, text: pairsText(PAIRS) }
+      const result = await parity({
+        ...(await shadowed(values)),
+        each: values.each === true,
+        strict: values.strict === true,
+        onProgress,
+      })
+      return { result, text: parityText(result), status: result.equal ? 0 : 3 }
+    },
+  },
   new: {
     usage: 'new NAME',
     does: 'write the empty files of a migration',
@@ -272,8 +301,31 @@ function lockTimeout(values: Values) {
 }
 
 function settings(values: Values) {
-  const given = { database: values.database, dir: values.dir, config: values.config }
+  const { database, dir, config, shadow } = values
+  const given = { database, dir, config, shadow }
   return loadSettings(Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined)))
+}
+
+/** What the commands take that replay the history on shadow databases. */
+async function shadowed(values: Values) {
+  const { dir, shadow, parity } = await settings(values)
+  await saveMemory()
+  return {
+    ...(dir !== undefined && { migrations: dir }),
+    ...(shadow !== undefined && { shadow }),
+    ...parity,
+    signal: stopSignal(),
+  }
+}
+
+/**
+ * Compiling PostgreSQL's grammar a second time, for speed, would take half a gigabyte and win nothing. The flags are
+ * the process's, so a program that uses the library sets them for itself, or not.
+ */
+async function saveMemory(): Promise<void> {
+  const { setFlagsFromString } = await import('node:v8')
+  setFlagsFromString('--no-wasm-dynamic-tiering')
+  setFlagsFromString('--no-wasm-tier-up')
 }
 
 /**
@@ -286,13 +338,7 @@ async function common(
   const { database, dir, backup: place } = await settings(values)
   const { before = 'never' } = place ?? {}
   const wanted = direction !== undefined && (values.backup === true || [direction, 'always'].includes(before))
-  if (database?.startsWith('postgres')) {
-    // Compiling PostgreSQL's grammar a second time, for speed, would take half a gigabyte and win nothing. The flags
-    // are the process's, so a program that uses the library sets them for itself, or not.
-    const { setFlagsFromString } = await import('node:v8')
-    setFlagsFromString('--no-wasm-dynamic-tiering')
-    setFlagsFromString('--no-wasm-tier-up')
-  }
+  if (database?.startsWith('postgres')) await saveMemory()
   return {
     ...(database !== undefined && { database }),
     ...(dir !== undefined && { migrations: dir }),

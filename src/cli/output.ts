@@ -3,11 +3,15 @@ import {
   type BackupResult,
   bytesText,
   count,
+  type Difference,
   type DownResult,
+  differenceText,
   type Entry,
   keptText,
   type MigrateError,
   type NewResult,
+  type Pair,
+  type ParityResult,
   type PlannedStep,
   type ProgressEvent,
   type RestoreResult,
@@ -108,6 +112,41 @@ export function stashListText({ database, stashes }: StashListResult): string {
 export function stashDropText({ database, dropped }: StashDropResult): string {
   const lines = dropped.map((stash) => `dropped stash ${stash.number}: ${stashLabel(stash)}`)
   return lines.length === 0 ? `${database}: the stash is empty` : lines.join('\n')
+}
+
+const SIDES = { before: 'SQLite', after: 'PostgreSQL' }
+
+export function parityText({ equal, at, compared, differences, exceptions }: ParityResult): string {
+  const counts = Object.entries(compared).filter(([what, n]) => n > 0 || what === 'tables')
+  const what = counts.map(([noun, n]) => count(n, noun.replace(/s$/, ''))).join(', ')
+  const accepted = exceptions.length === 0 ? '' : `, with ${count(exceptions.length, 'exception')}`
+  const after = at === undefined ? '' : ` after ${at}`
+  if (equal) return `SQLite and PostgreSQL have the same schema${after}: ${what}${accepted}`
+  const places = [...Map.groupBy(differences, placeOf)]
+  const lines = places.flatMap(([place, some]) => [
+    place,
+    ...some.map((one) => `  ${differenceText(one, SIDES)}`),
+  ])
+  return [
+    ...lines,
+    `SQLite and PostgreSQL differ${after}: ${count(differences.length, 'difference')}${accepted}`,
+  ].join('\n')
+}
+
+function placeOf({ object, table, name }: Difference): string {
+  if (table !== undefined) return table
+  return object === 'table' || object === 'view' ? name : 'beside the tables'
+}
+
+/** The table of pairs, a paragraph each. */
+export function pairsText(pairs: readonly Pair[]): string {
+  const strict = (pair: Pair) => {
+    if (pair.strict === undefined) return ''
+    return pair.strict === true ? '; not with --strict' : `; with --strict only ${pair.strict}`
+  }
+  return pairs
+    .map((pair) => `${pair.of}: ${pair.sqlite}\n  ~ ${pair.postgres}\n  ${pair.reason}${strict(pair)}`)
+    .join('\n')
 }
 
 export function newText({ files }: NewResult): string {

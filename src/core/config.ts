@@ -4,6 +4,7 @@ import { parseEnv } from 'node:util'
 import { type BackupPlace, isKeep } from './backup.ts'
 import { MigrateError } from './errors.ts'
 import { DIALECTS } from './migrations.ts'
+import type { AcceptedPair, Exception } from './schema/pairs.ts'
 import { shortest } from './text.ts'
 
 const BEFORE = ['up', 'down', 'always', 'never'] as const
@@ -14,18 +15,28 @@ export interface BackupSettings extends Pick<BackupPlace, 'dir' | 'keep'> {
   readonly before?: (typeof BEFORE)[number]
 }
 
+/** What a project accepts of the differences between SQLite and PostgreSQL. */
+export interface AcceptedParity {
+  readonly pairs?: readonly AcceptedPair[]
+  readonly exceptions?: readonly Exception[]
+}
+
 /** Where the database and the migrations are, as far as anybody has said. */
 export interface Settings {
   /** A URL or a path. */
   readonly database?: string
   /** The folder of the migrations. */
   readonly dir?: string
+  /** Where shadow databases of PostgreSQL are made: a URL, or the name of a package. */
+  readonly shadow?: string
   /** Only the config file says. */
   readonly backup?: BackupSettings
+  /** Only the config file says. */
+  readonly parity?: AcceptedParity
 }
 
 /** What is said to `loadSettings`. */
-export interface SettingsOptions extends Omit<Settings, 'backup'> {
+export interface SettingsOptions extends Omit<Settings, 'backup' | 'parity'> {
   /** A config file; without, the first of config.yml, config.yaml and config.json in `cwd`. */
   readonly config?: string
   /** Environment; `.env` in `cwd` adds what it lacks. Default: `process.env`, to which `.env` is added too. */
@@ -37,7 +48,7 @@ const NAMES = ['config.yml', 'config.yaml', 'config.json']
 
 /**
  * Finds out where the database and the migrations are. Order of precedence: what is given here, the environment
- * (`DATABASE_URL`, also from `.env`), the config file. What nobody says stays open.
+ * (`DATABASE_URL` and `SHADOW_DATABASE_URL`, also from `.env`), the config file. What nobody says stays open.
  *
  * @throws CONFIG
  */
@@ -48,11 +59,14 @@ export async function loadSettings(options: SettingsOptions = {}): Promise<Setti
   const config = file === undefined ? {} : await readConfig(file, env)
   const database = options.database ?? (env.DATABASE_URL || config.database)
   const dir = options.dir ?? config.dir
-  const { backup } = config
+  const shadow = options.shadow ?? (env.SHADOW_DATABASE_URL || config.shadow)
+  const { backup, parity } = config
   return {
     ...(database !== undefined && { database }),
     ...(dir !== undefined && { dir }),
+    ...(shadow !== undefined && { shadow }),
     ...(backup !== undefined && { backup }),
+    ...(parity !== undefined && { parity }),
   }
 }
 
@@ -65,12 +79,17 @@ function loadEnvFile(file: string, env: NodeJS.ProcessEnv): void {
 /** An error of the config file: what is wrong and what to do. */
 type Refuse = (message: string, hint: string) => MigrateError
 
-/** What the file's sections `database` and `backup` say. Paths are relative to the file's folder. */
+/** What the file says in `database`, `backup`, `shadow` and `parity`. Paths are relative to the file's folder. */
 async function readConfig(file: string, env: NodeJS.ProcessEnv): Promise<Settings> {
   const refuse: Refuse = (message, hint) =>
     new MigrateError('CONFIG', `${shortest(file)}: ${message}`, { file: shortest(file), hint })
   const document = await parse(file, refuse)
-  return { ...readDatabase(document, file, env, refuse), ...readBackup(document, file, env, refuse) }
+  return {
+    ...readDatabase(document, file, env, refuse),
+    ...readBackup(document, file, env, refuse),
+    ...readShadow(document, env, refuse),
+    ...(await readParity(document, refuse)),
+  }
 }
 
 /** A section of the file, empty if it is not there. */
@@ -86,12 +105,13 @@ function textsOf(values: Record<string, unknown>, name: string, env: NodeJS.Proc
   return (key: string): string | undefined => {
     const value = values[key]
     if (value === undefined || value === null) return undefined
-    if (typeof value !== 'string') throw refuse(`${name}.${key} is no text`, `write it in quotes`)
+    const full = [name, key].filter((word) => word !== '').join('.')
+    if (typeof value !== 'string') throw refuse(`${full} is no text`, `write it in quotes`)
     return value.replace(/\$\{(\w+)\}/g, (_, variable: string) => {
       const found = env[variable]
       if (found !== undefined) return found
       throw refuse(
-        `the environment has no ${variable}, which ${name}.${key} names`,
+        `the environment has no ${variable}, which ${full} names`,
         `set ${variable}, or add it to .env`,
       )
     })
@@ -144,6 +164,32 @@ function readBackup(document: unknown, file: string, env: NodeJS.ProcessEnv, ref
     ...(keep !== undefined && { keep }),
   }
   return Object.keys(backup).length > 0 ? { backup } : {}
+}
+
+/** `shadow: URL`, which is no section. */
+function readShadow(document: unknown, env: NodeJS.ProcessEnv, refuse: Refuse): Settings {
+  const values = isRecord(document) ? { shadow: document.shadow } : {}
+  const shadow = textsOf(values, '', env, refuse)('shadow')
+  return shadow === undefined ? {} : { shadow }
+}
+
+/** `parity: { pairs, exceptions }`. */
+async function readParity(document: unknown, refuse: Refuse): Promise<Settings> {
+  const form = '{ pairs: [{ sqlite, postgres, reason }], exceptions: [{ table, column, reason }] }'
+  const { pairs, exceptions } = section(document, 'parity', form, refuse)
+  const items = (name: string, value: unknown): Record<string, string>[] => {
+    if (value === undefined || value === null) return []
+    if (Array.isArray(value) && value.every(isRecord)) return value as Record<string, string>[]
+    throw refuse(`parity.${name} is no list`, `write parity: ${form}`)
+  }
+  const parity = {
+    pairs: items('pairs', pairs) as unknown as AcceptedPair[],
+    exceptions: items('exceptions', exceptions) as unknown as Exception[],
+  }
+  if (parity.pairs.length + parity.exceptions.length === 0) return {}
+  const { checkAccepted } = await import('./schema/pairs.ts')
+  checkAccepted(parity.pairs, parity.exceptions, refuse)
+  return { parity }
 }
 
 async function parse(file: string, refuse: Refuse): Promise<unknown> {

@@ -105,8 +105,8 @@ export function diff(before: Schema, after: Schema, rules?: Rules): Difference[]
       keys: [routineName],
       facts: routineFacts,
     }),
-    ...tableDifferences(a.tables, b.tables, fold, anyCase),
-    ...byName('view', (schema) => schema.views, viewFacts(fold)),
+    ...tableDifferences(a.tables, b.tables, fold),
+    ...byName('view', (schema) => schema.views, viewFacts),
     ...pairsOf(a.views, b.views, [full]).flatMap(([view, other]) =>
       view && other ? indexDifferences(nameOf(view), view.indexes, other.indexes, fold) : [],
     ),
@@ -172,8 +172,18 @@ function order(a: string, b: string): number {
   return a < b ? -1 : a > b ? 1 : 0
 }
 
-/** Names within facts; what is not one of these is compared to the letter. */
-const NAMES: readonly string[] = ['name', 'columns', 'table', 'references', 'include', 'parts']
+/** What is a name, or has names in it; all else is compared to the letter. */
+const NAMES: readonly string[] = [
+  'name',
+  'columns',
+  'descending',
+  'table',
+  'references',
+  'include',
+  'parts',
+  'type',
+  'collation',
+]
 
 const ABSENT = 'none'
 
@@ -210,12 +220,7 @@ function pairsOf<T>(before: readonly T[], after: readonly T[], keys: readonly Ma
   return [...first, ...left.map((one): Pairs<T>[number] => [undefined, one])]
 }
 
-function tableDifferences(
-  before: readonly Table[],
-  after: readonly Table[],
-  fold: Fold,
-  anyCase: boolean,
-): Difference[] {
+function tableDifferences(before: readonly Table[], after: readonly Table[], fold: Fold): Difference[] {
   const key = (table: Table) => fold(nameOf(table))
   const whole = comparer(fold)({
     object: 'table',
@@ -227,11 +232,11 @@ function tableDifferences(
   })
   const inside = pairsOf(before, after, [key])
     .sort(([a], [b]) => order(a ? nameOf(a) : '', b ? nameOf(b) : ''))
-    .flatMap(([a, b]) => (a && b ? partsOfTable(a, b, fold, anyCase) : []))
+    .flatMap(([a, b]) => (a && b ? partsOfTable(a, b, fold) : []))
   return [...whole, ...inside]
 }
 
-function partsOfTable(a: Table, b: Table, fold: Fold, anyCase: boolean): Difference[] {
+function partsOfTable(a: Table, b: Table, fold: Fold): Difference[] {
   const one = comparer(fold)
   const table = nameOf(a)
   const columnKey = ({ name }: Column) => fold(name)
@@ -256,7 +261,7 @@ function partsOfTable(a: Table, b: Table, fold: Fold, anyCase: boolean): Differe
         ]
   const columns = ({ columns }: Key) => columns
   const keyName = ({ name, columns }: Key) => name ?? columns.join(', ')
-  return [
+  const differences = [
     ...reordered,
     ...one({
       object: 'column',
@@ -265,7 +270,7 @@ function partsOfTable(a: Table, b: Table, fold: Fold, anyCase: boolean): Differe
       after: b.columns,
       name: ({ name }) => name,
       keys: [columnKey],
-      facts: columnFacts(anyCase),
+      facts: columnFacts,
     }),
     ...one({
       object: 'primary key',
@@ -326,6 +331,42 @@ function partsOfTable(a: Table, b: Table, fold: Fold, anyCase: boolean): Differe
     }),
     ...indexDifferences(table, a.indexes, b.indexes, fold),
   ]
+  return uniqueInOneWay(differences, [...a.indexes, ...b.indexes], fold)
+}
+
+/** A constraint on one side and a unique index on the other are one difference. */
+function uniqueInOneWay(
+  differences: readonly Difference[],
+  indexes: readonly Index[],
+  fold: Fold,
+): Difference[] {
+  const left = [...differences]
+  for (const unique of differences) {
+    if (unique.object !== 'unique' || unique.change === 'different') continue
+    const columns = fold(named(unique.columns ?? []))
+    const isSame = ({ object, change, name }: Difference) => {
+      if (object !== 'index' || change === 'different' || change === unique.change) return false
+      return indexes.some((index) => index.name === name && fold(plainColumns(index) ?? '') === columns)
+    }
+    const index = left.find(isSame)
+    if (index === undefined) continue
+    const forms = ['a constraint', `the index ${index.name}`]
+    const [before = '', after = ''] = unique.change === 'missing' ? forms : forms.reverse()
+    left.splice(left.indexOf(index), 1)
+    left[left.indexOf(unique)] = {
+      ...unique,
+      change: 'different',
+      aspects: [{ aspect: 'form', before, after }],
+    }
+  }
+  return left
+}
+
+/** What a unique index makes unique, where a constraint could too. */
+function plainColumns({ unique, parts, where }: Index): string | undefined {
+  if (!unique || where !== undefined || parts.some(({ expression }) => expression !== undefined))
+    return undefined
+  return parts.map(({ column }) => column).join(', ')
 }
 
 /** By name and content, by content, by name: a renamed one is told as that, and so is a changed one. */
@@ -405,17 +446,18 @@ const tableFacts: Facts<Table> = (table) => ({
   comment: table.comment,
 })
 
-/** SQLite takes the names of types and collations in any case. */
-function columnFacts(anyCase: boolean): Facts<Column> {
-  return ({ type, nullable, identity, generated, collation, comment, default: fallback }) => ({
-    type: anyCase ? lower(type) : type,
-    null: nullable ? 'NULL' : 'NOT NULL',
-    default: fallback,
-    identity,
-    generated: generated && `(${generated.expression}) ${generated.stored ? 'STORED' : 'VIRTUAL'}`,
-    collation: anyCase && collation !== undefined ? lower(collation) : collation,
-    comment,
-  })
+const columnFacts: Facts<Column> = (column) => ({
+  type: column.type,
+  null: column.nullable ? 'NULL' : 'NOT NULL',
+  default: column.default,
+  identity: column.identity,
+  generated: column.generated && generatedText(column.generated),
+  collation: column.collation,
+  comment: column.comment,
+})
+
+function generatedText({ expression, stored }: NonNullable<Column['generated']>): string {
+  return `(${expression}) ${stored ? 'STORED' : 'VIRTUAL'}`
 }
 
 const keyFacts: Facts<Key> = ({ name, columns, desc = [], deferrable }) => ({
@@ -479,14 +521,12 @@ const indexFacts: Facts<Index> = ({
   comment,
 })
 
-function viewFacts(fold: Fold): Facts<View> {
-  return ({ columns, query, materialized, comment }) => ({
-    columns: columns.map(({ name, type }) => `${fold(name)} ${type}`.trim()).join(', '),
-    query,
-    materialized: yes(materialized),
-    comment,
-  })
-}
+const viewFacts: Facts<View> = ({ columns, query, materialized, comment }) => ({
+  columns: columns.map(({ name, type }) => `${name} ${type}`.trim()).join(', '),
+  query,
+  materialized: yes(materialized),
+  comment,
+})
 
 const triggerFacts: Facts<Trigger> = ({ timing, events, of, sql, enabled, comment }) => ({
   timing,
@@ -513,8 +553,9 @@ export function differenceText(
   { before, after }: Labels,
 ): string {
   if (change !== 'different') return `${object} ${name}: only in ${change === 'missing' ? before : after}`
-  const sides = aspects.map(
-    ({ aspect, ...side }) => `${aspect} is ${side.before} in ${before} and ${side.after} in ${after}`,
-  )
+  const sides = aspects.map(({ aspect, ...side }) => {
+    const words = `${side.before} in ${before} and ${side.after} in ${after}`
+    return aspect === 'null' ? words : `${aspect} is ${words}`
+  })
   return `${object} ${name}: ${sides.join('; ')}`
 }

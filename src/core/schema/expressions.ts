@@ -1,0 +1,154 @@
+import type { Node } from 'libpg-query'
+import type { Dialect } from '../migrations.ts'
+import { selected } from './ast.ts'
+import { conversion } from './conversion.ts'
+import type { Kind } from './model.ts'
+import { normalForm } from './normal-form.ts'
+import { NotUnderstood } from './values.ts'
+import { type Write, writers } from './writers.ts'
+
+/**
+ * A column that an expression names, whatever the case: its own name, and what it holds where the database is
+ * PostgreSQL. Nothing where there is none of that name.
+ */
+export type Columns = (column: string, table?: string) => { name: string; kind: Kind } | undefined
+
+/** What this tool understands of SQL expressions. */
+export interface Expressions {
+  /** Whether two expressions mean the same, each written for either database. */
+  same(a: string, b: string): boolean
+  /** An expression in the words of the other database. Nothing where it is not known to be understood there. */
+  convert(expression: string, to: Dialect, columns?: Columns): string | undefined
+  /** A statement that reads or changes rows, likewise. What PostgreSQL refuses loudly at run time may be let through. */
+  convertStatement(sql: string, to: Dialect, columns?: Columns): string | undefined
+}
+
+/** Reads SQL by PostgreSQL's own grammar; what that does not read is compared as words and not converted. */
+export async function loadExpressions(): Promise<Expressions> {
+  const [parser, deparser] = await Promise.all([import('libpg-query'), import('pgsql-deparser')])
+  await parser.loadModule()
+  const read = reader((sql) => parser.parseSync(sql).stmts?.map(({ stmt }) => stmt))
+  const write = writers(deparser.Deparser)
+
+  const forms = new Map<string, string>()
+  const formOf = (text: string): string => {
+    const known = forms.get(text)
+    if (known !== undefined) return known
+    const tree = read.expression(text) ?? read.statement(text)
+    const form = tree === undefined ? `words ${wordForm(text)}` : normalForm(tree)
+    forms.set(text, form)
+    return form
+  }
+  const converted = (tree: Node | undefined, to: Dialect, columns: Columns | undefined, back: Read) =>
+    tree && translated(tree, to, columns, write[to], back)
+
+  return {
+    same: (a, b) => a === b || formOf(a) === formOf(b),
+    convert: (text, to, columns) => converted(read.expression(text), to, columns, read.expression),
+    convertStatement: (sql, to, columns) => converted(read.statement(sql), to, columns, read.statement),
+  }
+}
+
+type Read = (text: string) => Node | undefined
+
+/** What is written must be read as it was meant: the writer of trees is not trusted with parentheses. */
+function translated(
+  tree: Node,
+  to: Dialect,
+  columns: Columns | undefined,
+  write: Write,
+  read: Read,
+): string | undefined {
+  try {
+    const meant = conversion(tree, to, columns)
+    const text = write(meant)
+    const written = read(text)
+    return written !== undefined && normalForm(written) === normalForm(meant) ? text : undefined
+  } catch (error) {
+    if (error instanceof NotUnderstood) return undefined
+    throw error
+  }
+}
+
+type Parse = (sql: string) => (Node | undefined)[] | undefined
+
+function reader(parse: Parse): { expression: Read; statement: Read } {
+  const attempt = (sql: string): Node | undefined => {
+    try {
+      const statements = parse(sql) ?? []
+      return statements.length === 1 ? statements[0] : undefined
+    } catch {
+      return undefined
+    }
+  }
+  const either = (text: string, wrap: (text: string) => string) =>
+    attempt(wrap(common(text))) ?? attempt(wrap(ofSqlite(text)))
+  return {
+    expression: (text) => {
+      const literal = /^\s*"((?:[^"]|"")*)"\s*$/.exec(text)?.[1]
+      // SQLite takes a name that is none for a string; alone, it can be nothing else.
+      const given = literal === undefined ? text : `'${literal.replaceAll('""', '"').replaceAll("'", "''")}'`
+      return selected(either(given, (sql) => `SELECT (${sql}\n)`))
+    },
+    statement: (text) => {
+      const [, start] = /^\s*(INSERT\s+OR\s+IGNORE)\b/i.exec(text) ?? []
+      const tree = either(start === undefined ? text : text.replace(start, 'INSERT'), (sql) => sql)
+      return start === undefined || tree === undefined ? tree : ignoring(tree)
+    },
+  }
+}
+
+/** INSERT OR IGNORE, said as both databases understand it. */
+function ignoring(tree: Node): Node | undefined {
+  if (!('InsertStmt' in tree) || tree.InsertStmt.onConflictClause) return undefined
+  return { InsertStmt: { ...tree.InsertStmt, onConflictClause: { action: 'ONCONFLICT_NOTHING' } } }
+}
+
+/** Strings, names in quotes, comments, words, numbers, operators. */
+const PIECES =
+  /'(?:[^']|'')*'|"(?:[^"]|"")*"|`(?:[^`]|``)*`|--[^\n]*|\/\*.*?\*\/|[\p{L}_][\p{L}\p{N}_$]*|\d[\w.]*|\s+|[<>=!|&@#~%^*/+-]+|./gsu
+
+function pieces(text: string): string[] {
+  return text.match(PIECES) ?? []
+}
+
+/** SQLite's ways of writing that mean nothing to PostgreSQL. */
+function common(text: string): string {
+  if (!/`|==/.test(text)) return text
+  return pieces(text)
+    .map((piece) => {
+      if (piece.startsWith('`')) return quoted(piece.slice(1, -1).replaceAll('``', '`'))
+      return piece === '==' ? '=' : piece
+    })
+    .join('')
+}
+
+/** Those that mean something else to PostgreSQL: names in brackets, IS between values. */
+function ofSqlite(text: string): string {
+  const bracketed = pieces(common(text))
+    .join('')
+    .replace(/('(?:[^']|'')*'|"(?:[^"]|"")*")|\[([^\]'"]+)\]/g, (all, string?: string, name?: string) =>
+      string === undefined && name !== undefined ? quoted(name) : all,
+    )
+  return bracketed.replace(
+    /('(?:[^']|'')*'|"(?:[^"]|"")*")|\bIS(\s+NOT)?\s+(?!NOT\b|NULL\b|TRUE\b|FALSE\b|UNKNOWN\b|DISTINCT\b|NORMALIZED\b|DOCUMENT\b|JSON\b)/gi,
+    (all, string?: string, not?: string) => {
+      if (string !== undefined) return all
+      return not === undefined ? 'IS NOT DISTINCT FROM ' : 'IS DISTINCT FROM '
+    },
+  )
+}
+
+const quoted = (name: string) => `"${name.replaceAll('"', '""')}"`
+
+/** A text that no grammar here reads: its words, whatever their case, space and quotes. */
+function wordForm(text: string): string {
+  return pieces(text)
+    .filter((piece) => !/^(\s|--|\/\*)/.test(piece))
+    .map((piece) => {
+      if (piece.startsWith("'")) return piece
+      if (/^["`]/.test(piece)) return piece.slice(1, -1).toLowerCase()
+      return { '!=': '<>', '==': '=' }[piece] ?? piece.toLowerCase()
+    })
+    .join(' ')
+}
