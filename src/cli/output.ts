@@ -21,6 +21,7 @@ import {
   type State,
   type StatusResult,
   stashLabel,
+  type TranslateResult,
   type UpResult,
 } from '../index.ts'
 
@@ -149,8 +150,22 @@ export function pairsText(pairs: readonly Pair[]): string {
     .join('\n')
 }
 
-export function newText({ files }: NewResult): string {
-  return files.map((file) => `wrote ${file}`).join('\n')
+export function newText({ files, notes, differences }: NewResult): string {
+  return writtenText(files, notes, differences)
+}
+
+export function translateText({ files, notes, reviews, differences, checked }: TranslateResult): string {
+  const marked = reviews.map(({ file, reason, statement }) => {
+    return `REVIEW ${file}: ${reason}: ${statement.split('\n')[0]}`
+  })
+  const unchecked = checked ? [] : ['it was not run: there is no PostgreSQL to make a shadow database on']
+  return writtenText(files, [...notes, ...unchecked], [...marked, ...differences])
+}
+
+function writtenText(files: readonly string[], notes: readonly string[], wrong: readonly string[]): string {
+  return [...files.map((file) => `wrote ${file}`), ...notes.map((note) => `note: ${note}`), ...wrong].join(
+    '\n',
+  )
 }
 
 function savedText(backup: string | undefined): string[] {

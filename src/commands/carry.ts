@@ -108,7 +108,8 @@ async function follow(script: Script, replay: Replay): Promise<Steps> {
       const [first, last] = [waiting[0], waiting.at(-1)]
       if (first === undefined || last === undefined) return
       await run(script.text.slice(first.start, last.end))
-      if (waiting.some(({ kind }) => kind === 'schema' || kind === 'opaque')) schemas.push(await replay.schema())
+      if (waiting.some(({ kind }) => kind === 'schema' || kind === 'opaque'))
+        schemas.push(await replay.schema())
       waiting = []
     }
     for (const reading of readings) {
@@ -338,7 +339,10 @@ class Carrier {
   #review(statement: string, reason: string): void {
     const { file } = this.#script
     this.#reviews.push({ file, statement, reason })
-    const lines = [`REVIEW: ${reason.replaceAll(/\s*\n\s*/g, ' ')} (from ${file})`, ...`${statement};`.split('\n')]
+    const lines = [
+      `REVIEW: ${reason.replaceAll(/\s*\n\s*/g, ' ')} (from ${file})`,
+      ...`${statement};`.split('\n'),
+    ]
     this.#parts.push(lines.map((line) => `-- ${line}`.trimEnd().concat('\n')).join(''))
   }
 }
@@ -355,7 +359,9 @@ function columnsOf(tables: readonly string[], ...schemas: readonly Schema[]): Co
     const among = postgres?.tables.filter(({ name }) =>
       table === undefined ? tables.some((one) => key(one) === key(name)) : key(name) === key(table),
     )
-    const found = among?.flatMap(({ columns }) => columns.find(({ name }) => key(name) === key(column)) ?? [])[0]
+    const found = among?.flatMap(
+      ({ columns }) => columns.find(({ name }) => key(name) === key(column)) ?? [],
+    )[0]
     return found && { name: found.name, kind: found.kind }
   }
 }

@@ -1,7 +1,10 @@
+import type { AcceptedParity } from '../core/config.ts'
 import { MigrateError } from '../core/errors.ts'
 import type { Dialect } from '../core/migrations.ts'
-import { type Difference, differenceText, diff, type Rules } from '../core/schema/diff.ts'
+import { type Difference, diff, differenceText } from '../core/schema/diff.ts'
+import type { Expressions } from '../core/schema/expressions.ts'
 import type { Schema } from '../core/schema/model.ts'
+import { checkAccepted, isExcepted, parityRules } from '../core/schema/pairs.ts'
 import { parseScript, type Script } from '../core/script.ts'
 import type { MakeReplay } from './replay.ts'
 
@@ -19,27 +22,26 @@ export interface Written {
  * Runs what was written, one script after the other, on a new replay, and compares what each leaves with what it is to
  * leave.
  *
- * @param rules for schemas of two dialects
  * @returns the differences that were not there before it, and what failed, in sentences
  */
 export function checkWritten(
   make: MakeReplay,
   dialect: Dialect,
   written: readonly Written[],
-  rules: Rules,
+  same: Same,
 ): Promise<string[]> {
   return make(async (replay) => {
     await replay.up()
     const found: string[] = []
     for (const { file, text, direction, before, after } of written) {
-      const known = new Set(compare(before, await replay.schema(), rules))
+      const known = new Set(compare(before, await replay.schema(), same))
       try {
         await replay.run(scriptOf(file, text))
       } catch (error) {
         if (!(error instanceof MigrateError) || error.code !== 'SQL') throw error
         return [...found, `${file} fails on ${dialect}: ${error.message}`]
       }
-      const differences = compare(after, await replay.schema(), rules)
+      const differences = compare(after, await replay.schema(), same)
       found.push(...differences.filter((one) => !known.has(one)).map((one) => `after ${direction}: ${one}`))
     }
     return [...new Set(found)]
@@ -55,13 +57,35 @@ function isEmpty(text: string): boolean {
   return text.split('\n').every((line) => /^\s*(--|$)/.test(line))
 }
 
-function compare(one: Schema, other: Schema, rules: Rules): string[] {
-  const labels = { before: one.dialect, after: other.dialect }
-  const differences = diff(one, other, one.dialect === other.dialect ? undefined : rules)
-  return differences.map((difference) => text(difference, labels))
+/** What is different in two schemas. */
+export type Same = (one: Schema, other: Schema) => Difference[]
+
+/**
+ * Compares two schemas of either dialect, as `parity` does where they are of both.
+ *
+ * @throws CONFIG
+ */
+export function comparer(
+  expressions: Expressions,
+  { pairs = [], exceptions = [] }: AcceptedParity = {},
+): Same {
+  checkAccepted(pairs, exceptions)
+  const rules = parityRules(expressions, { pairs })
+  return (one, other) => {
+    if (one.dialect === other.dialect) return diff(one, other).filter((found) => !isOrder(found))
+    return diff(one, other, rules).filter((found) => !exceptions.some((known) => isExcepted(found, known)))
+  }
 }
 
-function text(difference: Difference, labels: { before: Dialect; after: Dialect }): string {
-  const { table, name } = difference
-  return differenceText({ ...difference, name: table === undefined ? name : `${table}.${name}` }, labels)
+/** What ALTER TABLE adds comes last. */
+function isOrder({ aspects }: Difference): boolean {
+  return aspects.length > 0 && aspects.every(({ aspect }) => aspect === 'column order')
+}
+
+function compare(one: Schema, other: Schema, same: Same): string[] {
+  const labels = { before: `the ${one.dialect} source`, after: 'what was written' }
+  return same(one, other).map((found) => {
+    const { table, name } = found
+    return differenceText({ ...found, name: table === undefined ? name : `${table}.${name}` }, labels)
+  })
 }

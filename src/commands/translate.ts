@@ -1,9 +1,10 @@
 import { basename, dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import type { AcceptedParity } from '../core/config.ts'
 import { MigrateError } from '../core/errors.ts'
 import {
-  type Dialect,
   DIALECTS,
+  type Dialect,
   type Direction,
   type Files,
   type MigrationFile,
@@ -17,13 +18,18 @@ import { convertSchema, type Hints } from '../core/schema/convert.ts'
 import { loadCopies } from '../core/schema/copies.ts'
 import { loadExpressions } from '../core/schema/expressions.ts'
 import { nameOf, type Schema } from '../core/schema/model.ts'
-import { parityRules } from '../core/schema/pairs.ts'
 import type { Script } from '../core/script.ts'
 import { didYouMean, shortest, skipBlank } from '../core/text.ts'
-import { type CarriedScript, type CarryContext, carryScript, type Other, otherOn, type Review } from './carry.ts'
-import { checkWritten, type Written } from './check.ts'
+import {
+  type CarriedScript,
+  type CarryContext,
+  carryScript,
+  type Other,
+  otherOn,
+  type Review,
+} from './carry.ts'
+import { checkWritten, comparer, type Written } from './check.ts'
 import type { ProgressEvent } from './options.ts'
-import type { ParitySettings } from './parity.ts'
 import { type MakeReplay, type Replay, withReplays } from './replay.ts'
 import { writeNew } from './write.ts'
 
@@ -37,7 +43,7 @@ export interface TranslateOptions {
   /** The types that columns get in the other database, by `table.column`; a `-- translate:` line goes before. */
   readonly columns?: Hints
   /** The project's own pairs and exceptions, which count when it is checked. */
-  readonly parity?: ParitySettings
+  readonly parity?: AcceptedParity
   /** Where shadow databases are made; see `parity`. */
   readonly shadow?: string
   readonly onProgress?: (event: ProgressEvent) => void
@@ -124,10 +130,14 @@ function lacking({ id, up, down }: Files): Dialect {
 function nothingToWrite(id: string, slots: Slots): MigrateError {
   const { neutral, ...own } = slots
   if (neutral !== undefined && Object.keys(own).length === 0) {
-    return new MigrateError('DIRECTORY', `there is nothing to translate: ${neutral.file} serves both databases`, {
-      file: neutral.file,
-      hint: `if it is for one of them only, give it that name, such as ${id}.sqlite.up.sql`,
-    })
+    return new MigrateError(
+      'DIRECTORY',
+      `there is nothing to translate: ${neutral.file} serves both databases`,
+      {
+        file: neutral.file,
+        hint: `if it is for one of them only, give it that name, such as ${id}.sqlite.up.sql`,
+      },
+    )
   }
   const file = Object.values(slots)[0]?.file ?? id
   return new MigrateError('DIRECTORY', `there is nothing to translate: ${id} has files for both databases`, {
@@ -229,9 +239,9 @@ async function translateParts(
     })
   })
   await checkHints(job, carried, make)
-  const rules = parityRules(expressions, options.parity)
+  const same = comparer(expressions, options.parity)
   const check = (written: readonly Written[]) =>
-    makeOther === undefined ? [] : checkWritten(makeOther, to, written, rules)
+    makeOther === undefined ? [] : checkWritten(makeOther, to, written, same)
   let written = carried.map(writtenOf)
   let differences = await check(written)
   if (differences.some((one) => NEW_VALUE.test(one))) {

@@ -1,14 +1,14 @@
 import { existsSync } from 'node:fs'
 import { basename } from 'node:path'
+import type { AcceptedParity } from '../core/config.ts'
 import { MigrateError } from '../core/errors.ts'
-import { type Dialect, DIALECTS } from '../core/migrations.ts'
+import { DIALECTS, type Dialect } from '../core/migrations.ts'
 import { carry } from '../core/schema/carry.ts'
 import type { Hints } from '../core/schema/convert.ts'
 import { alterSchema, scriptText } from '../core/schema/ddl.ts'
 import { type Expressions, loadExpressions } from '../core/schema/expressions.ts'
 import { nameOf, type Schema } from '../core/schema/model.ts'
 import { nameText } from '../core/schema/names.ts'
-import { parityRules } from '../core/schema/pairs.ts'
 import { renameAll } from '../core/schema/renames.ts'
 import {
   columnQuestions,
@@ -21,9 +21,8 @@ import {
 } from '../core/schema/wanted.ts'
 import { parseScript, readText, type Script } from '../core/script.ts'
 import { didYouMean, list } from '../core/text.ts'
-import { checkWritten } from './check.ts'
+import { checkWritten, comparer } from './check.ts'
 import type { ProgressEvent } from './options.ts'
-import type { ParitySettings } from './parity.ts'
 import { type MakeReplay, type Replay, withReplays } from './replay.ts'
 
 /** How a wanted schema is told from the history. */
@@ -41,7 +40,7 @@ export interface WantedOptions {
   /** The types that columns get in the other database, by `table.column`. */
   readonly columns?: Hints
   /** The project's own pairs and exceptions, which count when it is checked. */
-  readonly parity?: ParitySettings
+  readonly parity?: AcceptedParity
   /** Where shadow databases are made; see `parity`. */
   readonly shadow?: string
   readonly onProgress?: (event: ProgressEvent) => void
@@ -106,11 +105,7 @@ export async function wantedMigration(
 type Makes = Readonly<Record<Dialect, MakeReplay>>
 
 /** What a text makes in an empty database. */
-async function readWanted(
-  script: Script,
-  { from, dialect, drop: _ }: WantedOptions,
-  make: Makes,
-): Promise<Schema> {
+async function readWanted(script: Script, { from, dialect }: WantedOptions, make: Makes): Promise<Schema> {
   const on = (one: Dialect) =>
     make[one](async (replay) => {
       await replay.run(script)
@@ -207,9 +202,12 @@ async function rename(
 ): Promise<[up: string[], down: string[]]> {
   const { dialect, tables } = await replay.schema()
   const text = (name: string) => nameText(dialect, name)
-  const known = (name: string) => tables.find((one) => one.name.toLowerCase() === name.toLowerCase())?.name ?? name
+  const known = (name: string) =>
+    tables.find((one) => one.name.toLowerCase() === name.toLowerCase())?.name ?? name
   const statement = (table: string, from: string, to: string) =>
-    table === '' ? `ALTER TABLE ${text(known(from))} RENAME TO ${text(to)}` : `ALTER TABLE ${text(known(table))} RENAME COLUMN ${text(from)} TO ${text(to)}`
+    table === ''
+      ? `ALTER TABLE ${text(known(from))} RENAME TO ${text(to)}`
+      : `ALTER TABLE ${text(known(table))} RENAME COLUMN ${text(from)} TO ${text(to)}`
   const up = renames.map(({ table = '', from, to }) => statement(table, from, to))
   const down = renames.toReversed().map(({ table = '', from, to }) => statement(table, to, from))
   if (up.length > 0) await replay.run(parseScript(`${id}.${dialect}.up.sql`, scriptText(up)))
@@ -310,7 +308,10 @@ function checkSaid(before: Schema, wanted: Schema, { renamed, dropped }: Decided
 
 function namesOf({ tables }: Schema): Set<string> {
   return new Set(
-    tables.flatMap((table) => [nameOf(table), ...table.columns.map(({ name }) => `${nameOf(table)}.${name}`)]),
+    tables.flatMap((table) => [
+      nameOf(table),
+      ...table.columns.map(({ name }) => `${nameOf(table)}.${name}`),
+    ]),
   )
 }
 
@@ -321,13 +322,19 @@ async function check(
   { parity }: WantedOptions,
   expressions: Expressions,
 ): Promise<string[]> {
-  const rules = parityRules(expressions, parity)
+  const same = comparer(expressions, parity)
   const found: string[] = []
   for (const dialect of DIALECTS) {
     const { up, down } = scripts[dialect]
     const ups = { file: `${dialect}.up.sql`, text: up, direction: 'up', before, after } as const
-    const downs = { file: `${dialect}.down.sql`, text: down, direction: 'down', before: after, after: before } as const
-    const differences = await checkWritten(make[dialect], dialect, [ups, downs, ups], rules)
+    const downs = {
+      file: `${dialect}.down.sql`,
+      text: down,
+      direction: 'down',
+      before: after,
+      after: before,
+    } as const
+    const differences = await checkWritten(make[dialect], dialect, [ups, downs, ups], same)
     found.push(...differences.map((one) => `${dialect}: ${one}`))
   }
   return found

@@ -13,6 +13,7 @@ import {
   type Table,
   type Unique,
 } from './model.ts'
+import { namesIn } from './names.ts'
 
 /** What was carried over, and what a person should know of it. */
 export interface Carried {
@@ -59,12 +60,7 @@ function columnOf(table: Table | undefined, name: string): Column | undefined {
 }
 
 /** The types that the columns have in `onto`, for what is there; a new foreign key takes that of what it refers to. */
-function hintsOf(
-  before: Schema,
-  after: Schema,
-  onto: Schema,
-  given: Hints,
-): { before: Hints; after: Hints } {
+function hintsOf(before: Schema, after: Schema, onto: Schema, given: Hints): { before: Hints; after: Hints } {
   const was: Record<string, string> = {}
   const is: Record<string, string> = {}
   for (const table of onto.tables) {
@@ -173,7 +169,9 @@ class Merge {
     const schema: Schema = {
       dialect: onto.dialect,
       extensions: [
-        ...onto.extensions.filter((name) => !base.extensions.includes(name) || wanted.extensions.includes(name)),
+        ...onto.extensions.filter(
+          (name) => !base.extensions.includes(name) || wanted.extensions.includes(name),
+        ),
         ...wanted.extensions.filter((name) => ![...base.extensions, ...onto.extensions].includes(name)),
       ].sort(),
       enums: this.#named(base.enums, wanted.enums, onto.enums, 'enum', replace).map(
@@ -223,7 +221,15 @@ class Merge {
     const columns = this.#columns(was, is, mine)
     const { uniques, indexes } = this.#uniquesAndIndexes(was, is, mine)
     const primaryKey = same(was.primaryKey, is.primaryKey, ['name']) ? mine.primaryKey : is.primaryKey
-    const flags = ['strict', 'withoutRowid', 'unlogged', 'virtual', 'partitionBy', 'partitionOf', 'comment'] as const
+    const flags = [
+      'strict',
+      'withoutRowid',
+      'unlogged',
+      'virtual',
+      'partitionBy',
+      'partitionOf',
+      'comment',
+    ] as const
     const {
       primaryKey: _,
       strict: _1,
@@ -294,8 +300,10 @@ class Merge {
     const removed = was.checks.filter((one) => !is.checks.some((other) => like(one, other)))
     const added = is.checks.filter((one) => !was.checks.some((other) => like(one, other)))
     const rest = added.filter((one) => !this.#asEnum(removed, one, mine))
-    const mentions = ({ expression }: Check) =>
-      dropped.some((name) => new RegExp(`(?<![\\w$])${RegExp.escape(name)}(?![\\w$])`, 'i').test(expression))
+    const mentions = ({ expression }: Check) => {
+      const names = namesIn(this.#onto.dialect, expression)
+      return dropped.some((name) => names.has(key(name)))
+    }
     return [
       ...mine.checks.filter((one) => !removed.some((other) => like(one, other)) && !mentions(one)),
       ...rest.filter((one) => !mine.checks.some((other) => like(one, other))),

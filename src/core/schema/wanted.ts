@@ -62,7 +62,9 @@ export function columnQuestions(before: Schema, after: Schema, decided: Decided)
     if (was === undefined) return []
     const at = nameOf(table)
     const taken = new Set(
-      Object.entries(decided.renamed).flatMap(([from, to]) => (key(from).startsWith(`${key(at)}.`) ? key(to) : [])),
+      Object.entries(decided.renamed).flatMap(([from, to]) =>
+        key(from).startsWith(`${key(at)}.`) ? key(to) : [],
+      ),
     )
     const gone = without(was.columns, table.columns).filter(({ name }) => isOpen(`${at}.${name}`, decided))
     const added = without(table.columns, was.columns).filter(({ name }) => !taken.has(key(name)))
@@ -104,7 +106,9 @@ export function withKnownNames(wanted: Schema, before: Schema): Schema {
     if (was === undefined) return table
     return {
       ...table,
-      ...(table.primaryKey && { primaryKey: named([table.primaryKey], was.primaryKey ? [was.primaryKey] : [])[0] as Key }),
+      ...(table.primaryKey && {
+        primaryKey: named([table.primaryKey], was.primaryKey ? [was.primaryKey] : [])[0] as Key,
+      }),
       uniques: named(table.uniques, was.uniques),
       foreignKeys: named(table.foreignKeys, was.foreignKeys),
       checks: named(table.checks, was.checks),
@@ -144,7 +148,9 @@ const POSTGRES_TYPES: ReadonlySet<string> = new Set(
 export function meansPostgres({ tables }: Schema): boolean {
   return tables.some(({ strict, columns }) =>
     columns.some(
-      ({ type }) => strict === undefined && (POSTGRES_TYPES.has(baseName(type).replaceAll(' ', '_')) || type.endsWith('[]')),
+      ({ type }) =>
+        strict === undefined &&
+        (POSTGRES_TYPES.has(baseName(type).replaceAll(' ', '_')) || type.endsWith('[]')),
     ),
   )
 }

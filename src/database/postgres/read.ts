@@ -66,7 +66,8 @@ function readOne(tree: Tree): Omit<Reading, 'start' | 'end'> {
     const writes = writing.length > 0 ? writing.flatMap((one) => nameOf(one.relation)) : tables
     return { ...none, kind, writes, reads: tables.filter((name) => !writes.includes(name)) }
   }
-  const filled = type === 'CreateTableAsStmt' ? ((node.into ?? {}) as Tree) : (node.intoClause as Tree | undefined)
+  const filled =
+    type === 'CreateTableAsStmt' ? ((node.into ?? {}) as Tree) : (node.intoClause as Tree | undefined)
   if (filled !== undefined && node.objtype !== 'OBJECT_MATVIEW') {
     const makes = nameOf(filled.rel)
     const reads = tables.filter((name) => !makes.includes(name))

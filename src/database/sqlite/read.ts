@@ -50,7 +50,8 @@ function readOne(native: DatabaseSync, { spot, actions, run }: Statement): Readi
   const changes = actions.some(({ code }) => CHANGES.includes(code))
   if (!changes) {
     // What a rename does hangs on it.
-    if (actions.some(({ code, first }) => code === constants.SQLITE_PRAGMA && first === 'legacy_alter_table')) run()
+    if (actions.some(({ code, first }) => code === constants.SQLITE_PRAGMA && first === 'legacy_alter_table'))
+      run()
     const writes = named(WRITES)
     return { ...spot, kind: writes.length > 0 ? 'data' : 'session', makes: [], drops: [], writes, reads }
   }
