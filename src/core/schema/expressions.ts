@@ -1,9 +1,11 @@
 import type { Node } from 'libpg-query'
 import type { Dialect } from '../migrations.ts'
+import { quoteName } from '../text.ts'
 import { selected } from './ast.ts'
 import { conversion } from './conversion.ts'
 import type { Kind } from './model.ts'
 import { normalForm } from './normal-form.ts'
+import { isSign, isWord, type Token, tokensOf, unquoted } from './tokens.ts'
 import { NotUnderstood } from './values.ts'
 import { type Write, writers } from './writers.ts'
 
@@ -104,51 +106,48 @@ function ignoring(tree: Node): Node | undefined {
   return { InsertStmt: { ...tree.InsertStmt, onConflictClause: { action: 'ONCONFLICT_NOTHING' } } }
 }
 
-/** Strings, names in quotes, comments, words, numbers, operators. */
-const PIECES =
-  /'(?:[^']|'')*'|"(?:[^"]|"")*"|`(?:[^`]|``)*`|--[^\n]*|\/\*.*?\*\/|[\p{L}_][\p{L}\p{N}_$]*|\d[\w.]*|\s+|[<>=!|&@#~%^*/+-]+|./gsu
-
-function pieces(text: string): string[] {
-  return text.match(PIECES) ?? []
+/** A text with some of its tokens written otherwise. */
+function respelled(
+  text: string,
+  spell: (token: Token, i: number, all: Token[]) => string | undefined,
+): string {
+  let [written, end] = ['', 0]
+  for (const [i, token, all] of tokensOf(text, 'sqlite').map((token, i, all) => [i, token, all] as const)) {
+    written += text.slice(end, token.start) + (spell(token, i, all) ?? token.text)
+    end = token.end
+  }
+  return written + text.slice(end)
 }
 
 /** SQLite's ways of writing that mean nothing to PostgreSQL. */
 function common(text: string): string {
   if (!/`|==/.test(text)) return text
-  return pieces(text)
-    .map((piece) => {
-      if (piece.startsWith('`')) return quoted(piece.slice(1, -1).replaceAll('``', '`'))
-      return piece === '==' ? '=' : piece
-    })
-    .join('')
+  return respelled(text, (token) => {
+    if (token.text.startsWith('`')) return quoteName(unquoted(token))
+    return isSign(token, '==') ? '=' : undefined
+  })
 }
+
+/** What may stand behind IS in PostgreSQL's grammar. */
+const TESTS = ['NULL', 'TRUE', 'FALSE', 'UNKNOWN', 'DISTINCT', 'NORMALIZED', 'DOCUMENT', 'JSON']
 
 /** Those that mean something else to PostgreSQL: names in brackets, IS between values. */
 function ofSqlite(text: string): string {
-  const bracketed = pieces(common(text))
-    .join('')
-    .replace(/('(?:[^']|'')*'|"(?:[^"]|"")*")|\[([^\]'"]+)\]/g, (all, string?: string, name?: string) =>
-      string === undefined && name !== undefined ? quoted(name) : all,
-    )
-  return bracketed.replace(
-    /('(?:[^']|'')*'|"(?:[^"]|"")*")|\bIS(\s+NOT)?\s+(?!NOT\b|NULL\b|TRUE\b|FALSE\b|UNKNOWN\b|DISTINCT\b|NORMALIZED\b|DOCUMENT\b|JSON\b)/gi,
-    (all, string?: string, not?: string) => {
-      if (string !== undefined) return all
-      return not === undefined ? 'IS NOT DISTINCT FROM ' : 'IS DISTINCT FROM '
-    },
-  )
+  return respelled(common(text), (token, i, all) => {
+    if (token.kind === 'name') return quoteName(unquoted(token))
+    if (isWord(token, 'IS') && !isWord(all[i + 1], 'NOT', ...TESTS)) return 'IS NOT DISTINCT FROM'
+    const isDenied = isWord(token, 'NOT') && isWord(all[i - 1], 'IS') && !isWord(all[i + 1], ...TESTS)
+    return isDenied ? 'DISTINCT FROM' : undefined
+  })
 }
-
-const quoted = (name: string) => `"${name.replaceAll('"', '""')}"`
 
 /** A text that no grammar here reads: its words, whatever their case, space and quotes. */
 function wordForm(text: string): string {
-  return pieces(text)
-    .filter((piece) => !/^(\s|--|\/\*)/.test(piece))
-    .map((piece) => {
-      if (piece.startsWith("'")) return piece
-      if (/^["`]/.test(piece)) return piece.slice(1, -1).toLowerCase()
-      return { '!=': '<>', '==': '=' }[piece] ?? piece.toLowerCase()
+  return tokensOf(text, 'sqlite')
+    .map((token) => {
+      if (token.kind === 'string') return token.text
+      if (token.kind === 'name') return unquoted(token).toLowerCase()
+      return { '!=': '<>', '==': '=' }[token.text] ?? token.text.toLowerCase()
     })
     .join(' ')
 }

@@ -86,6 +86,8 @@ const SAME_OF_TEXT = new Set(['lower', 'upper', 'length', 'replace', 'trim', 'bt
 
 /** What SQLite's functions are in PostgreSQL. What is in none of the tables is not known there. */
 const FUNCTIONS: Readonly<Record<string, Make>> = {
+  // What LIKE … ESCAPE is to the grammar.
+  like_escape: (args) => call('like_escape', ...args),
   ifnull: (args) => ({ CoalesceExpr: { args: [...args] } }),
   iif: ([test, yes, no], around) => {
     if (test === undefined || yes === undefined) return undefined
@@ -239,9 +241,9 @@ function flagged(op: string, left: Node, right: Node, around: Surroundings): Nod
 function like(fields: A_Expr, around: Surroundings): Node {
   const { lexpr, rexpr } = fields
   if (lexpr === undefined || !isText(lexpr, around)) return giveUp('LIKE of no text')
+  const escaped = rexpr && 'FuncCall' in rexpr && functionName(rexpr.FuncCall) === 'like_escape'
   const pattern = stringOf(rexpr)
-  if (pattern?.includes('\\') || (pattern === undefined && rexpr && !('FuncCall' in rexpr)))
-    return giveUp('a backslash in LIKE')
+  if (!escaped && (pattern === undefined || pattern.includes('\\'))) return giveUp('a backslash in LIKE')
   if (pattern !== undefined && !/\p{L}/u.test(pattern)) return { A_Expr: fields }
   const op = lastWord(fields.name) === '!~~' ? '!~~*' : '~~*'
   return { A_Expr: { ...fields, kind: 'AEXPR_ILIKE', name: [name(op)] } }

@@ -255,7 +255,8 @@ function like(op: string, left: Node | undefined, right: Node | undefined): Node
   const knowsCase = op === '~~' || op === '!~~'
   const hasLetters = pattern === undefined || /\p{L}/u.test(pattern)
   if (op === '!~~' && knowsCase && hasLetters) return giveUp('NOT LIKE')
-  if (pattern === undefined && !(right && 'FuncCall' in right)) return giveUp('LIKE of no string')
+  const escaped = right && 'FuncCall' in right && functionName(right.FuncCall) === 'like_escape'
+  if (pattern === undefined && !escaped) return giveUp('LIKE of no string')
   // PostgreSQL escapes with a backslash unless it is told otherwise.
   const rexpr = pattern?.includes('\\') ? call('like_escape', string(pattern), string('\\')) : right
   return {
