@@ -1,5 +1,4 @@
 import { isDeepStrictEqual } from 'node:util'
-import type { Alteration } from './ddl.ts'
 import {
   checkText,
   columnText,
@@ -14,10 +13,18 @@ import {
   viewsInOrder,
   viewText,
 } from './ddl-sqlite.ts'
+import type { Alteration } from './ddl.ts'
 import type { Check, Column, ForeignKey, Key, Schema, Table, Trigger, View } from './model.ts'
 import { fold, namesIn, nameText, stringText } from './names.ts'
 import { tablesInOrder } from './order.ts'
-import { freeName, type Renames, renameAll, renameOrder, renamesOf, type TableRename } from './renames.ts'
+import {
+  freeName,
+  type Renames,
+  renameAll,
+  renameOrder,
+  renamesOf,
+  type TableRename,
+} from './renames.ts'
 
 const name = (text: string) => nameText('sqlite', text)
 const folded = (text: string) => fold('sqlite', text)
@@ -34,16 +41,11 @@ export function alterSqlite(before: Schema, after: Schema, told: Renames): Alter
   const renames = renamesOf(before, told)
   // What stands where a renamed table is to be must go first.
   const displaced = renames.filter(
-    (rename) =>
-      rename.from === rename.to &&
-      renames.some((one) => one !== rename && folded(one.to) === folded(rename.to)),
+    (rename) => rename.from === rename.to && renames.some((one) => one !== rename && folded(one.to) === folded(rename.to)),
   )
   const kept = renames.filter((rename) => !displaced.includes(rename))
   const was = renameAll(
-    {
-      ...before,
-      tables: before.tables.filter((table) => !displaced.some(({ from }) => from === table.name)),
-    },
+    { ...before, tables: before.tables.filter((table) => !displaced.some(({ from }) => from === table.name)) },
     kept,
   )
   const gone = tablesInOrder(was)
@@ -56,11 +58,7 @@ export function alterSqlite(before: Schema, after: Schema, told: Renames): Alter
 
   const touched = touchedBy(kept, displaced, gone, ways)
   const views = affectedViews(before, after, touched)
-  const triggers = affectedTriggers(
-    before,
-    after,
-    new Set([...touched, ...views.map((view) => folded(view.name))]),
-  )
+  const triggers = affectedTriggers(before, after, new Set([...touched, ...views.map((view) => folded(view.name))]))
   const indexes = indexesInTheWay(was, after, ways)
 
   const statements = [
@@ -124,10 +122,7 @@ function canAlter(
   return (
     before.strict === after.strict &&
     before.withoutRowid === after.withoutRowid &&
-    isDeepStrictEqual(
-      before.primaryKey && plainKey(before.primaryKey),
-      after.primaryKey && plainKey(after.primaryKey),
-    ) &&
+    isDeepStrictEqual(before.primaryKey && plainKey(before.primaryKey), after.primaryKey && plainKey(after.primaryKey)) &&
     isDeepStrictEqual(textsOf(before.uniques), textsOf(after.uniques)) &&
     lost(before.checks, after.checks).length === 0 &&
     lost(before.foreignKeys.map(plainKey), after.foreignKeys.map(plainKey)).length === 0 &&
@@ -136,9 +131,7 @@ function canAlter(
     dropped.every((column) => isDroppable(before, column)) &&
     added.every((column) => isAddable(after, column)) &&
     news[0].every((check) => added.some((column) => speaksOf(check.expression, column))) &&
-    news[1].every(
-      ({ columns }) => columns.length === 1 && added.some((column) => folded(column.name) === columns[0]),
-    )
+    news[1].every(({ columns }) => columns.length === 1 && added.some((column) => folded(column.name) === columns[0]))
   )
 }
 
@@ -147,10 +140,7 @@ function plainKey<K extends Key | ForeignKey>(key: K): K {
   return {
     ...key,
     columns: key.columns.map(folded),
-    ...('to' in key && {
-      to: { ...key.to, name: folded(key.to.name) },
-      references: key.references.map(folded),
-    }),
+    ...('to' in key && { to: { ...key.to, name: folded(key.to.name) }, references: key.references.map(folded) }),
   }
 }
 
@@ -203,15 +193,11 @@ function touchedBy(
   ways: ReadonlyMap<Table, Way>,
 ): Set<string> {
   const changed = [...ways].filter(
-    ([, way]) =>
-      way.how === 'rebuild' || way.how === 'replace' || (way.how === 'alter' && way.dropped.length > 0),
+    ([, way]) => way.how === 'rebuild' || way.how === 'replace' || (way.how === 'alter' && way.dropped.length > 0),
   )
   const current = [...changed.map(([table]) => table.name), ...gone.map((table) => table.name)]
   const old = renames
-    .filter(
-      ({ from, to, columns }) =>
-        from !== to || columns.length > 0 || current.some((one) => folded(one) === folded(to)),
-    )
+    .filter(({ from, to, columns }) => from !== to || columns.length > 0 || current.some((one) => folded(one) === folded(to)))
     .flatMap(({ from, to }) => [from, to])
   return new Set([...current, ...old, ...displaced.map(({ from }) => from)].map(folded))
 }
@@ -252,9 +238,7 @@ function indexesInTheWay(was: Schema, after: Schema, ways: ReadonlyMap<Table, Wa
       .filter((index) => {
         const again = wanted.find((one) => folded(one.index.name) === folded(index.name))
         const same = again !== undefined && again.table === next
-        return goes
-          ? again !== undefined && !same
-          : !same || indexText(again.table, again.index) !== indexText(table, index)
+        return goes ? again !== undefined && !same : !same || indexText(again.table, again.index) !== indexText(table, index)
       })
       .map((index) => index.name)
   })
@@ -275,8 +259,7 @@ function renameTexts(renames: readonly TableRename[], taken: ReadonlySet<string>
 function tableSteps(before: Table | undefined, after: Table, way: Way, taken: ReadonlySet<string>): string[] {
   if (before === undefined) return [tableText(after), ...indexTexts(after)]
   if (way.how === 'rebuild') return [...rebuild(before, after, taken), ...indexTexts(after)]
-  if (way.how === 'replace')
-    return [`DROP TABLE ${name(before.name)}`, tableText(after), ...indexTexts(after)]
+  if (way.how === 'replace') return [`DROP TABLE ${name(before.name)}`, tableText(after), ...indexTexts(after)]
   const had = new Set(before.indexes.map((index) => indexText(before, index)))
   return [
     ...(way.how === 'alter' ? alterTexts(after, way) : []),
@@ -338,11 +321,7 @@ function valueText(from: Table, old: Column, to: Table, column: Column): string 
 
 /** SQLite converts what it writes where nothing is lost, but never from or to BLOB; a STRICT table refuses it. */
 function needsCast(old: Column, to: Table, column: Column): boolean {
-  return (
-    to.strict === true &&
-    (old.kind === 'blob') !== (column.kind === 'blob') &&
-    column.type.toLowerCase() !== 'any'
-  )
+  return to.strict === true && (old.kind === 'blob') !== (column.kind === 'blob') && column.type.toLowerCase() !== 'any'
 }
 
 function fillsNulls(old: Column, to: Table, column: Column): boolean {
@@ -363,18 +342,12 @@ function notesOf(before: Table | undefined, after: Table, way: Way | undefined):
     if (column.generated !== undefined) return []
     if (old === undefined) {
       const filled = column.nullable || (column.default !== undefined && !/^null$/i.test(column.default))
-      return filled
-        ? []
-        : [`${at(column)} is new, NOT NULL and has no default: it fails if the table has rows`]
+      return filled ? [] : [`${at(column)} is new, NOT NULL and has no default: it fails if the table has rows`]
     }
     const isNull = becomesNotNull(old, after, column)
     return [
-      ...(old.kind !== column.kind
-        ? [`${at(column)} changes from ${old.type} to ${column.type}: look at its values`]
-        : []),
-      ...(isNull && fillsNulls(old, after, column)
-        ? [`NULLs in ${at(column)} become ${column.default}`]
-        : []),
+      ...(old.kind !== column.kind ? [`${at(column)} changes from ${old.type} to ${column.type}: look at its values`] : []),
+      ...(isNull && fillsNulls(old, after, column) ? [`NULLs in ${at(column)} become ${column.default}`] : []),
       ...(isNull && !fillsNulls(old, after, column)
         ? [`${at(column)} becomes NOT NULL and has no default: it fails if rows have NULL there`]
         : []),
@@ -392,9 +365,7 @@ function notesOf(before: Table | undefined, after: Table, way: Way | undefined):
 /** Rules that rows of a table must obey from now on. */
 function newRules(before: Table, after: Table): string[] {
   const rules = (table: Table) => [
-    ...[table.primaryKey, ...table.uniques].flatMap((key) =>
-      key ? [`UNIQUE (${key.columns.join(', ')})`] : [],
-    ),
+    ...[table.primaryKey, ...table.uniques].flatMap((key) => (key ? [`UNIQUE (${key.columns.join(', ')})`] : [])),
     ...table.indexes.filter(({ unique }) => unique).map((index) => `the unique index ${index.name}`),
     ...table.checks.map((check) => checkText({ expression: check.expression })),
     ...table.foreignKeys.map(({ columns, to }) => `a foreign key (${columns.join(', ')}) to ${to.name}`),
@@ -408,13 +379,8 @@ function orderNote(before: Table, after: Table, way: Way): string[] {
   if (way.how === 'rebuild') return []
   const stays = before.columns.map((column) => folded(column.name))
   const wanted = after.columns.map((column) => folded(column.name))
-  const order = [
-    ...stays.filter((one) => wanted.includes(one)),
-    ...wanted.filter((one) => !stays.includes(one)),
-  ]
+  const order = [...stays.filter((one) => wanted.includes(one)), ...wanted.filter((one) => !stays.includes(one))]
   return order.join('\0') === wanted.join('\0')
     ? []
-    : [
-        `the columns of ${after.name} keep their order, new ones last: the wanted order is ${wanted.join(', ')}`,
-      ]
+    : [`the columns of ${after.name} keep their order, new ones last: the wanted order is ${wanted.join(', ')}`]
 }

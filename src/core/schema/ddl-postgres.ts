@@ -71,10 +71,8 @@ export function extensionText(extension: string): string {
 
 /** Enums and domains, each behind what it is made of. */
 export function typesInOrder({ enums, domains }: Schema): (Enum | Domain)[] {
-  return inOrder<Enum | Domain>(
-    [...enums, ...domains],
-    ({ name }) => name,
-    (one) => ('type' in one ? namesIn('postgres', one.type) : []),
+  return inOrder<Enum | Domain>([...enums, ...domains], ({ name }) => name, (one) =>
+    'type' in one ? namesIn('postgres', one.type) : [],
   )
 }
 
@@ -130,11 +128,7 @@ export function statementText(sql: string): string {
 }
 
 export function routinesInOrder(routines: readonly Routine[]): Routine[] {
-  return inOrder(
-    routines,
-    ({ name }) => name,
-    ({ sql }) => namesIn('postgres', sql),
-  )
+  return inOrder(routines, ({ name }) => name, ({ sql }) => namesIn('postgres', sql))
 }
 
 /** Functions that tables and domains need, or that need none of them. The others must come behind the tables. */
@@ -162,9 +156,7 @@ const BODIES = new WeakMap<Routine, Set<string>>()
 export function bodyNames(one: Routine): Set<string> {
   const known = BODIES.get(one)
   if (known !== undefined) return known
-  const bodies = tokensOf(one.sql, 'postgres').filter(
-    ({ kind, text }) => kind === 'string' && /^['$]/.test(text),
-  )
+  const bodies = tokensOf(one.sql, 'postgres').filter(({ kind, text }) => kind === 'string' && /^['$]/.test(text))
   const texts = bodies.map(({ text }) => text.replace(/^(?:'|\$\w*\$)/, '').replace(/(?:'|\$\w*\$)$/, ''))
   const names = new Set([one.sql, ...texts].flatMap((text) => [...namesIn('postgres', text)]))
   BODIES.set(one, names)
@@ -178,26 +170,18 @@ function domainExpressions(domain: Domain): string[] {
 /** Every expression in a table. */
 export function expressionsOf(table: Table): string[] {
   return [
-    ...table.columns.flatMap(({ default: fallback, generated }) => [
-      fallback ?? '',
-      generated?.expression ?? '',
-    ]),
+    ...table.columns.flatMap(({ default: fallback, generated }) => [fallback ?? '', generated?.expression ?? '']),
     ...table.checks.map(({ expression }) => expression),
     ...table.exclusions.map(({ definition }) => definition),
-    ...table.indexes.flatMap(({ parts, where }) => [
-      where ?? '',
-      ...parts.map(({ expression }) => expression ?? ''),
-    ]),
+    ...table.indexes.flatMap(({ parts, where }) => [where ?? '', ...parts.map(({ expression }) => expression ?? '')]),
     table.partitionBy ?? '',
   ].filter((one) => one !== '')
 }
 
 /** Views and functions, each behind what it uses. */
 export function queriesInOrder(views: readonly View[], routines: readonly Routine[]): (View | Routine)[] {
-  return inOrder<View | Routine>(
-    [...views, ...routines],
-    ({ name }) => name,
-    (one) => ('query' in one ? namesIn('postgres', one.query) : bodyNames(one)),
+  return inOrder<View | Routine>([...views, ...routines], ({ name }) => name, (one) =>
+    'query' in one ? namesIn('postgres', one.query) : bodyNames(one),
   )
 }
 
@@ -386,8 +370,7 @@ export function columnText(column: Column, constraints: readonly Constraint[] = 
   const serial = identity === 'serial' ? SERIALS[column.type] : undefined
   const isKey = constraints.some(({ inline }) => inline?.startsWith('PRIMARY KEY'))
   const usual = constraints.filter((one) => one.inline !== undefined)
-  const inline = ({ name, usual, inline }: Constraint) =>
-    `${constraintName(usual ? undefined : name)}${inline}`
+  const inline = ({ name, usual, inline }: Constraint) => `${constraintName(usual ? undefined : name)}${inline}`
   return [
     name(column.name),
     serial ?? typeName(column.type),
@@ -460,12 +443,8 @@ function partText({ column, expression = '', collation, operators, desc, nulls }
 /** An index takes the call of a function as it is, and everything else in parentheses. */
 function expressionText(expression: string): string {
   const tokens = tokensOf(expression, 'postgres')
-  const isCall =
-    tokens[0]?.kind === 'word' && isSign(tokens[1], '(') && !/[\s:]/.test(expression.replace(/\(.*\)$/s, ''))
-  const simple =
-    isCall &&
-    unwrapped(expression.slice(tokens[1]?.start), 'postgres').length ===
-      expression.length - (tokens[1]?.start ?? 0) - 2
+  const isCall = tokens[0]?.kind === 'word' && isSign(tokens[1], '(') && !/[\s:]/.test(expression.replace(/\(.*\)$/s, ''))
+  const simple = isCall && unwrapped(expression.slice(tokens[1]?.start), 'postgres').length === expression.length - (tokens[1]?.start ?? 0) - 2
   return simple ? expression : `(${unwrapped(expression, 'postgres')})`
 }
 
