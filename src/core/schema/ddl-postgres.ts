@@ -19,7 +19,7 @@ import {
 } from './model.ts'
 import { listText, namesIn, nameText, pathText, stringText } from './names.ts'
 import { byName, inOrder, tablesInOrder } from './order.ts'
-import { isSign, tokensOf, unwrapped } from './tokens.ts'
+import { isSign, isWord, tokensOf, unwrapped } from './tokens.ts'
 
 const name = (text: string) => nameText('postgres', text)
 const path = (one: Named) => pathText('postgres', one)
@@ -34,7 +34,7 @@ export function createPostgres(schema: Schema): string[] {
     made.add(nameOf(table))
     const { text, behind, circular } = tableTexts(table, ({ to }) => made.has(nameOf(to)))
     late.push(...circular)
-    return [text, ...behind, ...indexTexts(table), ...commentsOf(schema, (one) => one === table)]
+    return [text, ...behind, ...partitionTexts(table, schema), ...indexTexts(table), ...commentsOf(schema, (one) => one === table)]
   })
   const types = typesInOrder(schema)
   return [
@@ -80,7 +80,7 @@ export function typesInOrder({ enums, domains }: Schema): (Enum | Domain)[] {
 export function typeText(one: Enum | Domain): string {
   if ('values' in one) return `CREATE TYPE ${path(one)} AS ENUM (${one.values.map(stringText).join(', ')})`
   const lines = [
-    one.default !== undefined && `DEFAULT ${one.default}`,
+    one.default !== undefined && `DEFAULT ${defaultText(one.default)}`,
     !one.nullable && 'NOT NULL',
     ...one.checks
       .filter(({ notValid }) => !notValid)
@@ -145,7 +145,7 @@ export function earlyRoutines(schema: Schema): Routine[] {
     for (const other of functions) if (names.has(other.name)) add(other)
   }
   for (const one of functions) {
-    if (called.has(one.name) || !relations.values().some((relation) => bodyNames(one).has(relation))) add(one)
+    if (called.has(one.name) || ![...bodyNames(one)].some((used) => relations.has(used))) add(one)
   }
   return functions.filter((one) => early.has(one))
 }
@@ -198,7 +198,7 @@ export interface TableTexts {
 export function tableTexts(table: Table, isThere: (key: ForeignKey) => boolean): TableTexts {
   const constraints = constraintsOf(table)
   const add = (one: Constraint) => addText(table, one)
-  const circular = constraints.filter(({ foreign }) => foreign !== undefined && !isThere(foreign))
+  const circular = constraints.filter(({ foreign, isForeign }) => isForeign && (foreign === undefined || !isThere(foreign)))
   const behind = constraints.filter((one) => one.notValid && !circular.includes(one))
   const own = constraints.filter((one) => !circular.includes(one) && !behind.includes(one))
   const part = table.partitionOf
@@ -222,10 +222,27 @@ export function tableTexts(table: Table, isThere: (key: ForeignKey) => boolean):
   }
 }
 
+/** What the columns of a partition have that those of its table have not. */
+export function partitionTexts(table: Table, { tables }: Schema): string[] {
+  const part = table.partitionOf
+  const parent = part && tables.find((one) => nameOf(one) === nameOf(part))
+  if (parent === undefined) return []
+  return table.columns.flatMap((column) => {
+    const own = parent.columns.find((one) => one.name === column.name)
+    const alter = `ALTER TABLE ${path(table)} ALTER COLUMN ${name(column.name)}`
+    if (own === undefined || column.generated !== undefined) return []
+    const fallback = column.default === undefined ? 'DROP DEFAULT' : `SET DEFAULT ${defaultText(column.default)}`
+    return [
+      ...(own.default === column.default ? [] : [`${alter} ${fallback}`]),
+      ...(own.nullable && !column.nullable ? [`${alter} SET NOT NULL`] : []),
+    ]
+  })
+}
+
 /** SERIAL means NOT NULL too. */
 function nullableSerials(table: Table): string[] {
   return table.columns
-    .filter(({ identity, nullable }) => identity === 'serial' && nullable)
+    .filter(({ identity, nullable }) => identity === 'serial' && nullable && table.partitionOf === undefined)
     .map((column) => `ALTER TABLE ${path(table)} ALTER COLUMN ${name(column.name)} DROP NOT NULL`)
 }
 
@@ -241,6 +258,7 @@ export interface Constraint {
   readonly inline?: string
   readonly key?: Key
   readonly foreign?: ForeignKey
+  readonly isForeign?: true
   readonly expression?: string
   readonly notValid?: true
 }
@@ -291,6 +309,8 @@ export function constraintsOf(table: Table): Constraint[] {
       usual: false,
       text: definition,
       expression: definition,
+      // Over periods of time.
+      ...(definition.startsWith('FOREIGN KEY') && { isForeign: true as const }),
     })),
     ...table.foreignKeys.map((foreign) => {
       const references = referencesText(foreign)
@@ -300,6 +320,7 @@ export function constraintsOf(table: Table): Constraint[] {
         text: `FOREIGN KEY ${list(foreign.columns)} ${references}${foreign.notValid ? ' NOT VALID' : ''}`,
         ...(alone && { column: foreign.columns[0] ?? '', inline: references }),
         foreign,
+        isForeign: true as const,
         ...(foreign.notValid && { notValid: true as const }),
       }
     }),
@@ -377,13 +398,29 @@ export function columnText(column: Column, constraints: readonly Constraint[] = 
     column.collation && `COLLATE ${column.collation}`,
     ...usual.filter(({ inline }) => inline?.startsWith('PRIMARY KEY')).map(inline),
     !column.nullable && !isKey && serial === undefined && identity === undefined && 'NOT NULL',
-    identity === undefined && column.default !== undefined && `DEFAULT ${column.default}`,
+    identity === undefined && column.default !== undefined && `DEFAULT ${defaultText(column.default)}`,
     identity !== undefined && serial === undefined && identityText(identity),
     generated && `GENERATED ALWAYS AS (${generated.expression}) ${generated.stored ? 'STORED' : 'VIRTUAL'}`,
     ...usual.filter(({ inline }) => !inline?.startsWith('PRIMARY KEY')).map(inline),
   ]
     .filter(Boolean)
     .join(' ')
+}
+
+/** Operators that are words, which DEFAULT takes only in parentheses. */
+const OPERATORS = ['AND', 'OR', 'NOT', 'IS', 'IN', 'LIKE', 'ILIKE', 'BETWEEN', 'AT', 'COLLATE', 'SIMILAR', 'OVERLAPS']
+
+/** What stands behind DEFAULT: in parentheses where it is more than a value, a call or a cast. */
+export function defaultText(expression: string): string {
+  let depth = 0
+  const simple = tokensOf(expression, 'postgres').every((token, i) => {
+    if (isSign(token, '(') || isSign(token, '[')) depth++
+    if (isSign(token, ')') || isSign(token, ']')) depth--
+    if (depth > 0) return true
+    if (token.kind === 'sign') return /^(::|[.)\]])$/.test(token.text) || (token.text === '-' && i === 0)
+    return !isWord(token, ...OPERATORS)
+  })
+  return simple ? expression : `(${expression})`
 }
 
 export function identityText(identity: Column['identity']): string {
