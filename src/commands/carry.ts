@@ -74,6 +74,8 @@ export async function carryScript(
 interface Step extends Reading {
   readonly sql: string
   readonly before?: Schema
+  /** Of a rename. */
+  readonly after?: Schema
   /** The table that each name means at that moment. */
   readonly written: readonly (Fate | undefined)[]
   readonly read: readonly (Fate | undefined)[]
@@ -101,6 +103,7 @@ async function follow(script: Script, replay: Replay): Promise<Steps> {
   const readings = await replay.database.read(script)
   const schemas: Schema[] = [await replay.schema()]
   const before = new Map<Reading, Schema>()
+  const after = new Map<Reading, Schema>()
   const latest = () => schemas.at(-1) as Schema
   const walk = async (run: (text: string) => Promise<void>) => {
     let waiting: Reading[] = []
@@ -118,6 +121,9 @@ async function follow(script: Script, replay: Replay): Promise<Steps> {
         before.set(reading, latest())
       }
       waiting.push(reading)
+      if (!reading.renames) continue
+      await flush()
+      after.set(reading, latest())
     }
     await flush()
   }
@@ -126,7 +132,7 @@ async function follow(script: Script, replay: Replay): Promise<Steps> {
     await replay.database.transaction((run) => walk((text) => run({ file: script.file, text })), watch)
   } else await walk((text) => replay.run({ ...script, text }))
   const [first = latest(), last] = [schemas[0], latest()]
-  return { list: fates(script, readings, first, last, before), first, last }
+  return { list: fates(script, readings, first, last, { before, after }), first, last }
 }
 
 /** Follows every table through the statements. */
@@ -135,18 +141,19 @@ function fates(
   readings: readonly Reading[],
   first: Schema,
   last: Schema,
-  before: ReadonlyMap<Reading, Schema>,
+  looks: Record<'before' | 'after', ReadonlyMap<Reading, Schema>>,
 ): Step[] {
   const tables = new Map<string, Fate>(first.tables.map(({ name }) => [key(name), { was: name }]))
   const steps = readings.map((reading): Step => {
     const fate = (name: string) => tables.get(key(name))
     const { renames, makes, drops, start, end } = reading
     const from = skipBlank(script.text, start)
-    const schema = before.get(reading)
+    const [before, after] = [looks.before.get(reading), looks.after.get(reading)]
     const step = {
       ...reading,
       sql: script.text.slice(from, end).replace(/\s*;?\s*$/, ''),
-      ...(schema && { before: schema }),
+      ...(before && { before }),
+      ...(after && { after }),
       written: reading.writes.map(fate),
       read: reading.reads.map(fate),
       renamed: renames && fate(renames.table),
@@ -224,7 +231,9 @@ class Carrier {
     const target = await this.#now()
     const carried = carry(this.#source, wanted, target, expressions, hints)
     const { statements, notes } = alterSchema(target, carried.schema)
-    this.#notes.push(...carried.notes, ...notes)
+    // What the source loses too is no news.
+    const known = alterSchema(this.#source, wanted).notes
+    this.#notes.push(...carried.notes, ...notes.filter((note) => !known.includes(note)))
     this.#source = wanted
     await this.#run(statements)
   }
@@ -257,7 +266,7 @@ class Carrier {
     const { renames } = step
     if (renames === undefined) return
     await this.#follow(step.before)
-    if (await this.#renameIn(renames)) this.#source = this.#settled(this.#after(step))
+    if (await this.#renameIn(renames)) this.#source = this.#settled(step.after ?? this.#source)
     else this.#review(step.sql, `there is no ${renames.table}${renames.column ? `.${renames.column}` : ''}`)
   }
 
@@ -271,12 +280,6 @@ class Carrier {
     const what = named === undefined ? '' : ` COLUMN ${text(named)}`
     await this.#run([`ALTER TABLE ${text(found.name)} RENAME${what} TO ${text(to)}`])
     return true
-  }
-
-  /** The schema that a rename leaves: the one that the next look finds. */
-  #after(step: Step): Schema {
-    const rest = this.#steps.list.slice(this.#steps.list.indexOf(step) + 1)
-    return rest.find(({ before }) => before !== undefined)?.before ?? this.#steps.last
   }
 
   /** Whether a statement only fills a table that takes the place of another with the rows of that. */
