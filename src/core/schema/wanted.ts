@@ -128,8 +128,7 @@ function named<T extends { readonly name?: string }>(list: readonly T[], known: 
     if (i === -1) return one
     const [found] = left.splice(i, 1)
     if (one.name !== undefined && !GIVEN.test(one.name)) return one
-    const { name: _, ...rest } = one
-    return { ...rest, ...(found?.name !== undefined && { name: found.name }) } as T
+    return found ?? one
   })
 }
 
