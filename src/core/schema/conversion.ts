@@ -72,6 +72,7 @@ export function conversion(tree: Node, to: Dialect, columns: Columns | undefined
       (isOfSqlite && !isStatement ? string(lastWord(fields.fields)) : { ColumnRef: fields }),
     RangeVar: (fields) => ({ RangeVar: plainTable(fields) }),
     SelectStmt: (fields) => ({ SelectStmt: select(fields, to, kind) }),
+    RowExpr: (fields) => (fields.row_format === 'COERCE_IMPLICIT_CAST' ? { RowExpr: fields } : giveUp('ROW')),
     SortBy: (fields) => ({ SortBy: order(fields, to) }),
     BoolExpr: (fields) => ({
       BoolExpr: { ...fields, args: (fields.args ?? []).map((arg) => condition(arg, to, kind)) },
@@ -192,6 +193,7 @@ const ONLY_POSTGRES: readonly (keyof SelectStmt)[] = ['intoClause', 'lockingClau
 function select(fields: SelectStmt, to: Dialect, kind: Surroundings['kind']): SelectStmt {
   const only = ONLY_POSTGRES.find((key) => fields[key] !== undefined)
   if (only !== undefined) giveUp(only)
+  if (!fields.targetList && !fields.valuesLists && !fields.larg) giveUp('a SELECT of nothing')
   const distinct = fields.distinctClause?.some((one) => Object.keys(one).length > 0)
   if (distinct || fields.limitOption === 'LIMIT_OPTION_WITH_TIES') giveUp('DISTINCT ON, WITH TIES')
   if (numberOf(fields.limitCount)?.startsWith('-')) giveUp('a limit below nothing')

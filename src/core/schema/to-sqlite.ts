@@ -71,6 +71,8 @@ function converted(arg: Node, typeName: TypeName, around: Surroundings): Node {
   const held = around.kind(arg)
   if (kind === 'text' && (held === 'text' || held === 'uuid' || held === 'enum')) return arg
   if (kind === held && !typeName.typmods) return arg
+  const digits = numberOf(arg)
+  if (digits !== undefined && (kind === 'numeric' || kind === 'real') && !typeName.typmods) return arg
   return (CASTS[kind] ?? giveUp(`a cast to ${word}`))(arg, held)
 }
 
@@ -111,6 +113,7 @@ const CASTS: { readonly [K in Kind]?: (arg: Node, held: Kind | undefined) => Nod
         ? cast(arg, 'integer')
         : giveUp(`the integer of ${held}`),
   real: (arg) => cast(arg, 'real'),
+  numeric: (arg, held) => (held === 'integer' ? cast(arg, 'numeric') : giveUp(`the decimal of ${held}`)),
   // Only of what is JSON's text already.
   json: (arg, held) => (held === 'text' ? arg : giveUp(`the JSON of ${held}`)),
   date: (arg, held) =>

@@ -64,8 +64,8 @@ export function writers(Base: typeof Deparser): Readonly<Record<Dialect, Write>>
       switch (kind) {
         case 'AEXPR_OP':
           if (lexpr === undefined) return `${op}${right()}`
-          // Written as an operator by PostgreSQL itself.
-          return `${left()} ${LIKES[op] ?? op} ${right()}`
+          // PostgreSQL gives LIKE back as an operator. The sign of a number on the right can belong to nothing else.
+          return `${left()} ${LIKES[op] ?? op} ${rexpr && numberOf(rexpr) ? this.visit(rexpr, context) : right()}`
         case 'AEXPR_IN':
           return `${left()} ${op === '=' ? 'IN' : 'NOT IN'} (${items.map((item) => this.visit(item, context)).join(', ')})`
         case 'AEXPR_LIKE':

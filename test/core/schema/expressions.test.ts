@@ -170,7 +170,7 @@ const CONVERTED: Readonly<Record<Dialect, readonly [string, string | undefined][
     ['CAST(n AS TEXT)', 'n::text'],
     ['CAST(price AS INTEGER)', undefined],
     ['lower(trim(name))', 'lower(btrim(name))'],
-    ['"index" > 0', '"index" > 0'],
+    ['"index" > 0', 'index > 0'],
   ],
   sqlite: [
     ['now()', "datetime('now')"],
@@ -224,6 +224,11 @@ const CONVERTED: Readonly<Record<Dialect, readonly [string, string | undefined][
     ["CASE WHEN (n > 1) THEN 'a'::text ELSE 'b'::text END", "CASE WHEN n > 1 THEN 'a' ELSE 'b' END"],
     ["E'a\\\\b'", "'a\\b'"],
     ['GREATEST(n, 1)', undefined],
+    [
+      "((price >= ('-1'::integer)::numeric) AND (price > (n)::numeric))",
+      'price >= -1 AND price > CAST(n AS NUMERIC)',
+    ],
+    ['((n)::numeric / (2)::numeric)', undefined],
     ['(price / (2)::numeric)', undefined],
   ],
 }
