@@ -504,22 +504,33 @@ function renameTexts(renames: readonly TableRename[], { put }: Work, before: Sch
   }
 }
 
-/** Constraints by their names; of what is the same under another name only the name changes. */
+/** Which of the constraints stays as which: by its name, else as what is the same under a name that is free. */
+function staying(
+  had: readonly Constraint[],
+  wanted: readonly Constraint[],
+  mustGo: (one: Constraint) => boolean,
+): Map<Constraint, Constraint> {
+  const stays = new Map<Constraint, Constraint>()
+  const names = new Set(had.map((one) => one.name))
+  for (const named of [true, false]) {
+    const left = had.filter((one) => one.name !== undefined && !stays.has(one) && !mustGo(one))
+    for (const one of left) {
+      const taken = new Set(stays.values())
+      const fits = (next: Constraint) => (named ? next.name === one.name : !names.has(next.name))
+      const next = wanted.find((each) => !taken.has(each) && each.text === one.text && fits(each))
+      if (next !== undefined) stays.set(one, next)
+    }
+  }
+  return stays
+}
+
+/** Constraints: of what is the same under another name only the name changes. */
 function constraints(pair: Pair, work: Work): void {
   const { was, after } = pair
   const { put, note } = work
   const had = constraintsOf(was)
   const wanted = constraintsOf(after)
-  const stays = new Map<Constraint, Constraint>()
-  const matches = (one: Constraint, next: Constraint, named: boolean) =>
-    !stays.has(one) && ![...stays.values()].includes(next) && (one.name === next.name) === named && one.text === next.text
-  for (const named of [true, false]) {
-    for (const one of had.filter((each) => each.name !== undefined && !mustGo(each, pair, work))) {
-      const free = (next: Constraint) => named || !had.some((each) => each.name === next.name)
-      const next = wanted.find((each) => matches(one, each, named) && free(each))
-      if (next !== undefined) stays.set(one, next)
-    }
-  }
+  const stays = staying(had, wanted, (one) => mustGo(one, pair, work))
   for (const one of had) {
     const next = stays.get(one)
     if (next === undefined) {
@@ -545,32 +556,35 @@ function constraints(pair: Pair, work: Work): void {
 }
 
 /** What speaks of columns that are made anew or get another type is made again. */
-function mustGo(one: Constraint, { moved, remade, was, after }: Pair, work: Work): boolean {
-  const speaks = one.expression !== undefined && hasAny(namesIn('postgres', one.expression), moved)
-  const keyed = (one.key?.columns ?? []).some((column) => remade.has(column) || columnGone(after, column))
-  if (one.foreign === undefined) return speaks || keyed
+function mustGo(one: Constraint, pair: Pair, { pairs }: Work): boolean {
+  const { moved, was } = pair
+  if (one.expression !== undefined && hasAny(namesIn('postgres', one.expression), moved)) return true
+  if (one.foreign === undefined) return isKeyOfGone(one, pair)
   const { to, columns, references } = one.foreign
-  const parent = work.pairs.find((pair) => nameOf(pair.was) === nameOf(to))
+  const parent = pairs.find((each) => nameOf(each.was) === nameOf(to))
   const ends = columns.some((column) => moved.has(column)) || references.some((each) => parent?.moved.has(each))
-  return ends || (parent === undefined ? nameOf(to) !== nameOf(was) : keyGoes(parent, references))
+  return ends || (parent === undefined ? nameOf(to) !== nameOf(was) : !keyStays(parent, references))
 }
 
-function columnGone(table: Table, column: string): boolean {
-  return !table.columns.some((one) => one.name === column)
+function isKeyOfGone({ key }: Constraint, { remade, after }: Pair): boolean {
+  const left = new Set(after.columns.map((column) => column.name).filter((column) => !remade.has(column)))
+  return key?.columns.some((column) => !left.has(column)) ?? false
 }
 
-/** Whether the key that a foreign key refers to is dropped, or becomes another. */
-function keyGoes({ was, after, remade }: Pair, columns: readonly string[]): boolean {
-  const set = (names: readonly (string | undefined)[]) => [...names].sort().join('\0')
-  const wanted = set(columns)
-  const keys = (table: Table) => [
-    ...[table.primaryKey, ...table.uniques].flatMap((key) => (key && set(key.columns) === wanted ? [key] : [])),
-    ...table.indexes.filter((index) => index.unique && set(index.parts.map(({ column }) => column)) === wanted),
-  ]
-  const left = keys(after).map((key) => JSON.stringify({ ...key, name: '' }))
+/** Whether each key that a foreign key to these columns may hold on to stays, and there is one. */
+function keyStays(pair: Pair, columns: readonly string[]): boolean {
+  const { was, after } = pair
+  const wanted = [...columns].sort().join('\0')
+  const fits = (names: readonly (string | undefined)[]) => [...names].sort().join('\0') === wanted
+  const keys = (table: Table) => constraintsOf(table).filter(({ key }) => key !== undefined)
+  const stays = staying(keys(was), keys(after), (one) => isKeyOfGone(one, pair))
+  const had = keys(was).filter(({ key }) => fits(key?.columns ?? []))
+  const indexes = was.indexes.filter((index) => index.unique && fits(index.parts.map(({ column }) => column)))
+  const left = new Set(after.indexes.map((index) => indexText(after, index)))
   return (
-    columns.some((column) => remade.has(column)) ||
-    keys(was).some((key) => !left.includes(JSON.stringify({ ...key, name: '' })))
+    had.length + indexes.length > 0 &&
+    had.every((one) => [...stays.keys()].some((key) => key.text === one.text && key.name === one.name)) &&
+    indexes.every((index) => left.has(indexText(after, index)))
   )
 }
 
@@ -769,17 +783,12 @@ function newTables({ after, pairs, put }: Work): void {
     const { text, behind, circular } = tableTexts(table, ({ to, references }) => {
       const parent = pairs.find((pair) => nameOf(pair.after) === nameOf(to))
       if (parent === undefined) return made.has(nameOf(to))
-      return parent.moved.size === 0 && !keyGoes(parent, references) && hasKey(parent.was, references)
+      return parent.moved.size === 0 && keyStays(parent, references)
     })
     put('create tables', text, ...behind, ...partitionTexts(table, after))
     put('indexes', ...table.indexes.map((index) => indexText(table, index)))
     put('foreign keys', ...circular)
   }
-}
-
-function hasKey(table: Table, columns: readonly string[]): boolean {
-  const wanted = [...columns].sort().join('\0')
-  return [table.primaryKey, ...table.uniques].some((key) => key && [...key.columns].sort().join('\0') === wanted)
 }
 
 function comments({ was, after, anew, put }: Work): void {
