@@ -51,7 +51,8 @@ export async function readCatalog(query: QueryEach): Promise<Catalog> {
       each((name) => `set_config('${name}', current_setting(${kept(name)}), true)`),
     ].join(';\n'),
   )
-  return results[2]?.[0]?.catalog as Catalog
+  // As text: an application may have set its own parser for JSON.
+  return JSON.parse(String(results[2]?.[0]?.catalog)) as Catalog
 }
 
 /** An array of JSON, empty where there are no rows. */
@@ -345,4 +346,4 @@ SELECT json_strip_nulls(${object({
     `relations AS t JOIN pg_trigger AS g ON g.tgrelid = t.oid WHERE NOT g.tgisinternal AND g.tgparentid = 0
      AND ${notOfExtension('pg_trigger', 'g.oid')}`,
   ),
-})}) AS catalog`
+})})::text AS catalog`
