@@ -37,7 +37,8 @@ export function carry(
 ): Carried {
   const known = hintsOf(before, after, onto, hints)
   const base = convertSchema(before, onto.dialect, expressions, known.before)
-  const wanted = convertSchema(after, onto.dialect, expressions, known.after)
+  const fitting = without(known.after, unfit(after, onto, known.after, hints, expressions))
+  const wanted = convertSchema(after, onto.dialect, expressions, fitting)
   const notes = wanted.notes.filter((note) => !base.notes.includes(note))
   return new Merge(base.schema, wanted.schema, onto, expressions, notes).result()
 }
@@ -59,6 +60,11 @@ function columnOf(table: Table | undefined, name: string): Column | undefined {
   return table?.columns.find((column) => key(column.name) === key(name))
 }
 
+/** Whether two columns of the source ask for the same type: NOCASE asks for one of its own. */
+function isOneType(a: Column, b: Column): boolean {
+  return key(a.type) === key(b.type) && key(a.collation ?? '') === key(b.collation ?? '')
+}
+
 /** The types that the columns have in `onto`, for what is there; a new foreign key takes that of what it refers to. */
 function hintsOf(before: Schema, after: Schema, onto: Schema, given: Hints): { before: Hints; after: Hints } {
   const was: Record<string, string> = {}
@@ -68,13 +74,30 @@ function hintsOf(before: Schema, after: Schema, onto: Schema, given: Hints): { b
     for (const { name, type } of table.columns) {
       const [a, b] = [columnOf(old, name), columnOf(now, name)]
       if (old && a) was[`${nameOf(old)}.${a.name}`] = type
-      if (now && b && a && key(a.type) === key(b.type)) is[`${nameOf(now)}.${b.name}`] = type
+      if (now && b && a && isOneType(a, b)) is[`${nameOf(now)}.${b.name}`] = type
     }
   }
   Object.assign(is, hintsFor(after, given))
   Object.assign(was, hintsFor(before, given))
   referToTheirs(before, after, is)
   return { before: was, after: is }
+}
+
+/** Columns whose type in `onto` cannot have their new default: they need another. */
+function unfit(after: Schema, onto: Schema, known: Hints, given: Hints, expressions: Expressions): string[] {
+  const { tables } = convertSchema(after, onto.dialect, expressions, known).schema
+  return after.tables.flatMap((table) => {
+    const converted = find(tables, table)
+    const lost = table.columns.filter((column) => {
+      const now = columnOf(converted, column.name)
+      return column.default !== undefined && now !== undefined && now.default === undefined && !now.identity
+    })
+    return lost.map(({ name }) => `${nameOf(table)}.${name}`).filter((name) => given[name] === undefined)
+  })
+}
+
+function without(hints: Hints, columns: readonly string[]): Hints {
+  return Object.fromEntries(Object.entries(hints).filter(([column]) => !columns.includes(column)))
 }
 
 /** Those of the hints that the schema has a column for. */
