@@ -294,15 +294,16 @@ class Merge {
   #foreignKeys(was: Table, is: Table, mine: Table): ForeignKey[] {
     const like = (a: ForeignKey, b: ForeignKey) =>
       sameNames(a.columns, b.columns) && keyOf(a.to) === keyOf(b.to)
-    return mergeUnnamed(was.foreignKeys, is.foreignKeys, mine.foreignKeys, like)
+    return mergeUnnamed(was.foreignKeys, is.foreignKeys, mine.foreignKeys, [like])
   }
 
   /** A unique constraint in the one schema may be a unique index in the other. */
   #uniquesAndIndexes(was: Table, is: Table, mine: Table): { uniques: Unique[]; indexes: Index[] } {
+    const inOrder = (a: Unique, b: Unique) => sameNames(a.columns, b.columns)
     const like = (a: Unique, b: Unique) => sameSet(a.columns, b.columns)
     const likeIndex = (a: Index, b: Index) => key(a.name) === key(b.name)
-    const uniques = mergeUnnamed(was.uniques, is.uniques, mine.uniques, like)
-    const indexes = mergeUnnamed(was.indexes, is.indexes, mine.indexes, likeIndex, [])
+    const uniques = mergeUnnamed(was.uniques, is.uniques, mine.uniques, [inOrder, like])
+    const indexes = mergeUnnamed(was.indexes, is.indexes, mine.indexes, [likeIndex], [])
     const goneUniques = was.uniques.filter((one) => !is.uniques.some((other) => like(one, other)))
     const goneIndexes = was.indexes.filter((one) => !is.indexes.some((other) => likeIndex(one, other)))
     const goneColumns = goneUniques.filter((one) => !mine.uniques.some((other) => like(one, other)))
@@ -396,13 +397,19 @@ function mergeUnnamed<T>(
   was: readonly T[],
   is: readonly T[],
   mine: readonly T[],
-  like: (a: T, b: T) => boolean,
+  like: Likeness<T>,
   without: readonly string[] = ['name'],
 ): T[] {
   const unchanged = (one: T, others: readonly T[]) =>
-    others.some((other) => like(one, other) && same(one, other, without))
-  const removed = was.filter((one) => !unchanged(one, is))
+    others.some((other) => like[0](one, other) && same(one, other, without))
+  const left = [...mine]
+  for (const one of was.filter((one) => !unchanged(one, is))) {
+    const i = like.map((alike) => left.findIndex((other) => alike(one, other))).find((at) => at !== -1)
+    if (i !== undefined) left.splice(i, 1)
+  }
   const added = is.filter((one) => !unchanged(one, was))
-  const kept = mine.filter((one) => !removed.some((other) => like(one, other)))
-  return [...kept, ...added.filter((one) => !kept.some((other) => like(one, other)))]
+  return [...left, ...added.filter((one) => !left.some((other) => like[0](one, other)))]
 }
+
+/** When two are the same but for what somebody chose; what is more alike comes first. */
+type Likeness<T> = readonly [(a: T, b: T) => boolean, ...((a: T, b: T) => boolean)[]]
