@@ -88,5 +88,8 @@ const servers = process.env.TEST_SERVERS
 if (servers === undefined)
   throw new Error('run the tests with "npm test", which starts the PostgreSQL servers')
 
+/** The PostgreSQL servers that run. */
+export const SERVERS: readonly Server[] = JSON.parse(servers)
+
 /** Every kind of database: one loop over it is the matrix. */
-export const KINDS: readonly Kind[] = [SQLITE, ...(JSON.parse(servers) as Server[]).map(postgres)]
+export const KINDS: readonly Kind[] = [SQLITE, ...SERVERS.map(postgres)]

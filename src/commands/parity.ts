@@ -140,10 +140,11 @@ async function replayEach(
 ): Promise<Replayed> {
   return withReplay('sqlite', quiet('sqlite', options), (sqlite) =>
     withReplay('postgres', quiet('postgres', options), async (postgres) => {
-      const now = async (): Promise<Schemas> => ({
-        sqlite: await sqlite.schema(),
-        postgres: await postgres.schema(),
-      })
+      const now = async (): Promise<Schemas> => {
+        // The server first: SQLite keeps the thread.
+        const [theirs, ours] = await Promise.all([postgres.schema(), sqlite.schema()])
+        return { sqlite: ours, postgres: theirs }
+      }
       const used = new Set<Exception>()
       let last: Replayed | undefined
       for (const { id } of sqlite.migrations) {

@@ -177,6 +177,8 @@ const NAMES: readonly string[] = [
   'name',
   'columns',
   'descending',
+  'collations',
+  'on delete of',
   'table',
   'references',
   'include',
@@ -327,7 +329,7 @@ function partsOfTable(a: Table, b: Table, fold: Fold): Difference[] {
         ({ definition }: Exclusion) => definition,
         (text) => text,
       ),
-      facts: ({ definition }) => ({ definition }),
+      facts: ({ name, definition }) => ({ name, definition }),
     }),
     ...indexDifferences(table, a.indexes, b.indexes, fold),
   ]
@@ -415,13 +417,13 @@ const domainFacts: Facts<Domain> = ({ type, nullable, checks, comment, default: 
   type,
   null: nullable ? 'NULL' : 'NOT NULL',
   default: fallback,
-  checks:
-    [...checks]
-      .map((check) => `${check.name ?? ''} (${check.expression})`.trim())
-      .sort()
-      .join(', ') || undefined,
+  checks: checks.length > 0 ? checks.map(checkText).sort().join(', ') : undefined,
   comment,
 })
+
+function checkText({ name, expression, notValid }: Check): string {
+  return [name ?? '', `(${expression})`, notValid ? 'NOT VALID' : ''].join(' ').trim()
+}
 
 const sequenceFacts: Facts<Sequence> = ({ type, start, increment, min, max, cycle, comment }) => ({
   type,
@@ -449,6 +451,7 @@ const tableFacts: Facts<Table> = (table) => ({
 const columnFacts: Facts<Column> = (column) => ({
   type: column.type,
   null: column.nullable ? 'NULL' : 'NOT NULL',
+  'on conflict': column.onConflict,
   default: column.default,
   identity: column.identity,
   generated: column.generated && generatedText(column.generated),
@@ -460,12 +463,22 @@ function generatedText({ expression, stored }: NonNullable<Column['generated']>)
   return `(${expression}) ${stored ? 'STORED' : 'VIRTUAL'}`
 }
 
-const keyFacts: Facts<Key> = ({ name, columns, desc = [], deferrable }) => ({
+const keyFacts: Facts<Key> = ({ name, columns, desc = [], collations, include, onConflict, deferrable }) => ({
   name,
   columns: named(columns),
   descending: desc.length > 0 ? named(desc) : undefined,
+  collations: collations && collationsText(collations),
+  include: include && named(include),
+  'on conflict': onConflict,
   deferrable,
 })
+
+function collationsText(collations: Readonly<Record<string, string>>): string {
+  return Object.entries(collations)
+    .map(([column, collation]) => `${column} COLLATE ${collation}`)
+    .sort()
+    .join(', ')
+}
 
 const uniqueFacts: Facts<Unique> = (unique) => ({
   ...keyFacts(unique),
@@ -478,6 +491,7 @@ const foreignKeyFacts: Facts<ForeignKey> = (key) => ({
   table: nameOf(key.to),
   references: named(key.references),
   'on delete': key.onDelete,
+  'on delete of': key.onDeleteColumns && named(key.onDeleteColumns),
   'on update': key.onUpdate,
   match: key.matchFull ? 'FULL' : undefined,
   deferrable: key.deferrable,

@@ -427,12 +427,23 @@ function alignTables(context: TableContext): [Table, Table] {
       columns: settings.strict ? columns : inOrderOf(columns, sqlite.columns),
       checks: right,
       indexes: alignIndexes(context),
+      ...(!settings.strict && {
+        ...only('primaryKey', postgres.primaryKey && withoutInclude(postgres.primaryKey)),
+        uniques: postgres.uniques.map(withoutInclude),
+      }),
     },
   ]
 }
 
 function ascending<T extends { readonly desc?: readonly string[] }>(keyOfTable: T): Omit<T, 'desc'> {
   const { desc: _, ...rest } = keyOfTable
+  return rest
+}
+
+function withoutInclude<T extends { readonly include?: readonly string[] }>(
+  keyOfTable: T,
+): Omit<T, 'include'> {
+  const { include: _, ...rest } = keyOfTable
   return rest
 }
 
@@ -461,13 +472,15 @@ function alignColumn(left: Column, right: Column, context: TableContext): Column
   const { type, nullable, identity, generated, collation } = left
   const tooNarrow = narrow.get(name)
   const sameType = tooNarrow === undefined && typesPair(left, right, settings)
+  // By its name alone it would be the same.
+  const bits = key(type) === key(right.type) ? 'which has 32 bits' : undefined
   const sameDefault = right.identity !== undefined || defaultsPair(left, right, expressions)
   const nullsPair = inPrimaryKey(context, name) && (!settings.strict || isRowid(context.sqlite))
   const sameCollation = collationsPair(left, right)
   return {
     name,
     kind,
-    type: sameType ? type : [right.type, ...(tooNarrow === undefined ? [] : [tooNarrow])].join(', '),
+    type: sameType ? type : [right.type, tooNarrow ?? bits].filter((words) => words !== undefined).join(', '),
     nullable: nullsPair ? nullable : right.nullable,
     ...only('default', sameDefault ? left.default : right.default),
     ...only('identity', identitiesPair(left, right, context) ? identity : right.identity),

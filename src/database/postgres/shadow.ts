@@ -1,7 +1,7 @@
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import { Duplex } from 'node:stream'
-import pg, { type Client } from 'pg'
+import pg from 'pg'
 import { MigrateError } from '../../core/errors.ts'
 import { withEmbedded } from '../embedded.ts'
 import { throwIfStopped } from '../lock.ts'
@@ -73,13 +73,19 @@ async function onServer<T>(
   work: (make: MakeShadow) => Promise<T>,
 ): Promise<T> {
   const server = await connect(url)
+  let last: Promise<unknown> = Promise.resolve()
+  /** Shadows may be made at once; the connection does one thing after the other. */
+  const ask: Ask = (sql) => {
+    const answer = last.then(async () => (await server.query(sql)).rows)
+    last = answer.catch(() => {})
+    return answer
+  }
   try {
     // What cannot be dropped, is in use, or is somebody else's.
-    const { rows } = await server.query<{ name: string }>(LEFT)
-    for (const { name } of rows) await server.query(`DROP DATABASE IF EXISTS ${name}`).catch(() => {})
+    for (const { name } of await ask(LEFT)) await ask(`DROP DATABASE IF EXISTS ${name}`).catch(() => {})
     return await work(async (use) => {
       throwIfStopped(signal)
-      const name = await createDatabase(server)
+      const name = await createDatabase(ask)
       try {
         const client = await connect(withName(url, name))
         try {
@@ -88,7 +94,7 @@ async function onServer<T>(
           await client.end().catch(() => {})
         }
       } finally {
-        await server.query(`DROP DATABASE IF EXISTS ${name} WITH (FORCE)`)
+        await ask(`DROP DATABASE IF EXISTS ${name} WITH (FORCE)`)
       }
     })
   } finally {
@@ -96,13 +102,15 @@ async function onServer<T>(
   }
 }
 
+type Ask = (sql: string) => Promise<Record<string, unknown>[]>
+
 /** @throws SHADOW */
-async function createDatabase(server: Client): Promise<string> {
+async function createDatabase(ask: Ask): Promise<string> {
   const random = process.getBuiltinModule('node:crypto').randomBytes(6).toString('hex')
   try {
-    const { rows } = await server.query('SELECT extract(epoch FROM now())::bigint AS now')
-    const name = `nexflow_shadow_${rows[0].now}_${random}`
-    await server.query(`CREATE DATABASE ${name} TEMPLATE template0`)
+    const [row] = await ask('SELECT extract(epoch FROM now())::bigint AS now')
+    const name = `nexflow_shadow_${row?.now}_${random}`
+    await ask(`CREATE DATABASE ${name} TEMPLATE template0`)
     return name
   } catch (cause) {
     throw new MigrateError('SHADOW', `a shadow database cannot be made: ${(cause as Error).message}`, {
