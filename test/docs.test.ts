@@ -329,6 +329,7 @@ const TYPES: Readonly<Record<string, readonly [file: string, type: string]>> = {
   StashListResult: ['index.ts', 'StashListResult'],
   StashDropResult: ['index.ts', 'StashDropResult'],
   NewResult: ['index.ts', 'NewResult'],
+  TranslateResult: ['index.ts', 'TranslateResult'],
   BackupResult: ['index.ts', 'BackupResult'],
   RestoreResult: ['index.ts', 'RestoreResult'],
   ProgressEvent: ['index.ts', 'ProgressEvent'],

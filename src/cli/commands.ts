@@ -226,7 +226,7 @@ export const COMMANDS: Readonly<Record<string, Command>> = {
       drop: { value: 'LIST', does: 'from: what is dropped and not renamed, such as users.nick' },
       shadow: SHADOW,
     },
-    run: async (words, values, onProgress) => {
+    run: async (words, values) => {
       if (words.length === 0) throw usage('new needs a NAME', 'such as "new add_email"')
       if (values.date && values.timestamp) throw usage('--date and --timestamp cannot be given together')
       const { dir } = await settings(values)
@@ -237,7 +237,6 @@ export const COMMANDS: Readonly<Record<string, Command>> = {
         ...(style && { version: style }),
         neutral: values.neutral === true,
         ...(await wanted(values)),
-        onProgress,
       })
       if (result.files.length === 0) {
         return { result, text: `nothing to do: the migrations make what is in ${values.from}` }
@@ -254,7 +253,7 @@ export const COMMANDS: Readonly<Record<string, Command>> = {
       to: { value: 'sqlite|postgres', does: 'the database to write for (default: the one without a file)' },
       shadow: SHADOW,
     },
-    run: async (words, values, onProgress) => {
+    run: async (words, values) => {
       const [id] = words
       if (id === undefined) throw usage('translate needs the ID of a migration')
       atMost(1, words)
@@ -269,7 +268,6 @@ export const COMMANDS: Readonly<Record<string, Command>> = {
         ...(parity && { parity }),
         ...(columns && { columns }),
         signal: stopSignal(),
-        onProgress,
       })
       const clean = result.reviews.length === 0 && result.differences.length === 0
       return { result, text: translateText(result), status: clean ? 0 : 3 }

@@ -29,7 +29,6 @@ import {
   type Review,
 } from './carry.ts'
 import { checkWritten, comparer, type Written } from './check.ts'
-import type { ProgressEvent } from './options.ts'
 import { type MakeReplay, type Replay, withReplays } from './replay.ts'
 import { writeNew } from './write.ts'
 
@@ -46,7 +45,6 @@ export interface TranslateOptions {
   readonly parity?: AcceptedParity
   /** Where shadow databases are made; see `parity`. */
   readonly shadow?: string
-  readonly onProgress?: (event: ProgressEvent) => void
   readonly signal?: AbortSignal
 }
 
@@ -72,7 +70,7 @@ export interface TranslateResult {
  * @throws UNKNOWN_ID, DIRECTORY, DIRECTIVE, CONFIG, SHADOW, what `up` throws
  */
 export async function translate(options: TranslateOptions): Promise<TranslateResult> {
-  const { dir = 'migrations', signal, shadow, onProgress } = options
+  const { dir = 'migrations', signal, shadow } = options
   const folder = dir instanceof URL ? fileURLToPath(dir) : dir
   const all = readFiles(folder)
   const id = resolve(options.id, all)
@@ -85,7 +83,6 @@ export async function translate(options: TranslateOptions): Promise<TranslateRes
     migrations: filesOf(all.slice(0, index)),
     ...(shadow !== undefined && { shadow }),
     ...(signal && { signal }),
-    ...(onProgress && { onProgress }),
   }
   return withReplays(from, replay, (make) =>
     withOther(to, replay, async (makeOther) => {
@@ -203,7 +200,6 @@ async function withOther<T>(
     })
   } catch (error) {
     if (started || !(error instanceof MigrateError) || error.code !== 'SHADOW') throw error
-    options.onProgress?.({ type: 'warning', message: `${error.message}: what is written is not run` })
     return work(undefined)
   }
 }

@@ -22,7 +22,6 @@ import {
 import { parseScript, readText, type Script } from '../core/script.ts'
 import { didYouMean, list } from '../core/text.ts'
 import { checkWritten, comparer } from './check.ts'
-import type { ProgressEvent } from './options.ts'
 import { type MakeReplay, type Replay, withReplays } from './replay.ts'
 
 /** How a wanted schema is told from the history. */
@@ -43,7 +42,6 @@ export interface WantedOptions {
   readonly parity?: AcceptedParity
   /** Where shadow databases are made; see `parity`. */
   readonly shadow?: string
-  readonly onProgress?: (event: ProgressEvent) => void
   readonly signal?: AbortSignal
 }
 
@@ -73,13 +71,12 @@ export async function wantedMigration(
   dir: string,
   id: string,
 ): Promise<WantedMigration | undefined> {
-  const { from, shadow, signal, onProgress } = options
+  const { from, shadow, signal } = options
   const script = parseScript(from, readText(from, from))
   const replay = {
     migrations: existsSync(dir) ? dir : [],
     ...(shadow !== undefined && { shadow }),
     ...(signal && { signal }),
-    ...(onProgress && { onProgress }),
   }
   return withReplays('sqlite', replay, (sqlite) =>
     withReplays('postgres', replay, async (postgres) => {
