@@ -187,7 +187,10 @@ async function alter({ id }: Job, replay: Replay, before: Schema, after: Schema)
   if (up.statements.length === 0) return { up: [], down: [], notes: [] }
   await replay.run(parseScript(`${id}.${before.dialect}.up.sql`, scriptText(up.statements)))
   const down = alterSchema(await replay.schema(), before)
-  const back = down.notes.map((note) => `back: ${note}`)
+  // What up has made goes with what was put into it meanwhile.
+  const back = down.notes
+    .filter((note) => !/ is dropped with its (rows|values)$/.test(note))
+    .map((note) => `back: ${note}`)
   return { up: up.statements, down: down.statements, notes: [...up.notes, ...back] }
 }
 
