@@ -258,11 +258,13 @@ function queries(before: Schema, work: Work, touched: ReadonlySet<string>): void
     if ('query' in one || next === undefined || !canReplace(one, next)) names.add(one.name)
   }
   const order = queriesInOrder(before.views, before.functions).toReversed()
+  const relations = new Set([...touched, ...[...dropped].filter((one) => 'query' in one).map((one) => one.name)])
   for (const one of order.filter((each) => dropped.has(each))) {
     if ('query' in one) {
       put('drop views', `DROP ${one.materialized ? 'MATERIALIZED ' : ''}VIEW ${path(one)}`)
     } else {
-      const isLast = sameRoutine(after, one) === undefined && !hasAny(headNames(one), names)
+      // What nothing that goes is part of may be in use until the end.
+      const isLast = sameRoutine(after, one) === undefined && !hasAny(headNames(one), relations)
       put(isLast ? 'drop the rest' : 'drop functions', `DROP ROUTINE ${signature(one)}`)
     }
     anewWith(one, anew)
@@ -423,7 +425,9 @@ function types({ was, after, replaced, put, note, anew }: Work): void {
     if (old === undefined) put('types', sequenceText(one))
     else if (!isDeepStrictEqual({ ...old, comment: '' }, { ...one, comment: '' })) put('types', alterSequence(one))
   }
-  put('drop the rest', ...without(was.sequences, after.sequences).map((one) => `DROP SEQUENCE ${path(one)}`))
+  // One that a column owns goes with it.
+  const counters = without(was.sequences, after.sequences)
+  put('drop the rest', ...counters.map((one) => `DROP SEQUENCE IF EXISTS ${path(one)}`))
   const dropped = typesInOrder(was).toReversed()
   for (const one of dropped) {
     const aside = replaced.find(({ old }) => old === one)?.aside
