@@ -79,6 +79,7 @@ interface Step extends Reading {
   /** The table that each name means at that moment. */
   readonly written: readonly (Fate | undefined)[]
   readonly read: readonly (Fate | undefined)[]
+  readonly dropped: readonly (Fate | undefined)[]
   readonly renamed?: Fate | undefined
 }
 
@@ -156,6 +157,7 @@ function fates(
       ...(after && { after }),
       written: reading.writes.map(fate),
       read: reading.reads.map(fate),
+      dropped: drops.map(fate),
       renamed: renames && fate(renames.table),
     }
     for (const name of drops) tables.delete(key(name))
@@ -201,6 +203,9 @@ class Carrier {
 
   async step(step: Step): Promise<void> {
     const { kind, fills, sql } = step
+    if (step.dropped.some((fate) => this.#isEmptied(fate))) {
+      this.#review(sql, 'the table comes again without its rows, and here they stay')
+    }
     if (isRenamed(step)) await this.#rename(step)
     else if (kind === 'data' && this.#isCopy(step)) await this.#copy(step)
     else if (kind === 'data') await this.#data(step)
@@ -235,7 +240,11 @@ class Carrier {
     const known = alterSchema(this.#source, wanted).notes
     this.#notes.push(...carried.notes, ...notes.filter((note) => !known.includes(note)))
     this.#source = wanted
-    await this.#run(statements)
+    await this.#run(statements).catch((error: unknown) => {
+      throw error instanceof MigrateError && error.code === 'SQL'
+        ? error.with({ hint: 'what follows from the two schemas fails there: write this file by hand' })
+        : error
+    })
   }
 
   async #now(): Promise<Schema> {
@@ -280,6 +289,13 @@ class Carrier {
     const what = named === undefined ? '' : ` COLUMN ${text(named)}`
     await this.#run([`ALTER TABLE ${text(found.name)} RENAME${what} TO ${text(to)}`])
     return true
+  }
+
+  /** Whether a table that is dropped comes again, and nothing takes its rows over. */
+  #isEmptied(fate: Fate | undefined): boolean {
+    const name = key(fate?.was ?? '')
+    const comes = this.#steps.last.tables.some((table) => key(table.name) === name)
+    return comes && !this.#steps.list.some((step) => this.#isCopy(step) && step.read.includes(fate))
   }
 
   /** Whether a statement only fills a table that takes the place of another with the rows of that. */
