@@ -1,4 +1,7 @@
-import { history } from './schema.ts'
-import { withData } from './files.ts'
 import { cpSync } from 'node:fs'
-await withData(async () => { cpSync(history(), '/tmp/hist500', { recursive: true }) })
+import { withData } from './files.ts'
+import { history } from './schema.ts'
+
+await withData(async () => {
+  cpSync(history(), '/tmp/hist500', { recursive: true })
+})

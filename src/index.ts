@@ -1,4 +1,5 @@
 export { type BackupOptions, type BackupResult, backup } from './commands/backup.ts'
+export type { Review } from './commands/carry.ts'
 export type { DoneStep, PlannedStep } from './commands/change.ts'
 export { type DownOptions, type DownResult, down } from './commands/down.ts'
 export { type DriftOptions, type DriftResult, drift, type Remedy } from './commands/drift.ts'
@@ -34,6 +35,7 @@ export {
   stashList,
 } from './commands/stash.ts'
 export { type StatusResult, status } from './commands/status.ts'
+export { type TranslateOptions, type TranslateResult, translate } from './commands/translate.ts'
 export { type TypesOptions, type TypesResult, types } from './commands/types.ts'
 export { type UpOptions, type UpResult, up } from './commands/up.ts'
 export {
@@ -45,6 +47,7 @@ export {
   type VerifyResult,
   verify,
 } from './commands/verify.ts'
+export type { WantedOptions } from './commands/wanted.ts'
 export type { BackupPlace } from './core/backup.ts'
 export {
   type AcceptedParity,
@@ -58,6 +61,7 @@ export type { Dialect, MigrationFile, MigrationSource } from './core/migrations.
 /** The types of Nexflow's tables: `Nexflow.SqliteUser`, `Nexflow.PostgresDatabase`, … */
 export type * as Nexflow from './core/nexflow.ts'
 export type { Entry, State } from './core/plan.ts'
+export type { Hints } from './core/schema/convert.ts'
 export {
   type Aspect,
   type Difference,
@@ -87,5 +91,6 @@ export type {
 } from './core/schema/model.ts'
 export { type AcceptedPair, type Exception, PAIRS, type Pair } from './core/schema/pairs.ts'
 export type { RowChange } from './core/schema/row-changes.ts'
+export type { RenameQuestion } from './core/schema/wanted.ts'
 export { bytesText, count, didYouMean } from './core/text.ts'
 export { type GivenBack, type Stash, stashLabel } from './database/stash.ts'

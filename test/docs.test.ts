@@ -335,6 +335,7 @@ const TYPES: Readonly<Record<string, readonly [file: string, type: string]>> = {
   Exception: ['index.ts', 'Exception'],
   VerifyResult: ['index.ts', 'VerifyResult'],
   NewResult: ['index.ts', 'NewResult'],
+  TranslateResult: ['index.ts', 'TranslateResult'],
   BackupResult: ['index.ts', 'BackupResult'],
   RestoreResult: ['index.ts', 'RestoreResult'],
   SchemaResult: ['index.ts', 'SchemaResult'],

@@ -9,20 +9,30 @@ import { MigrateError } from '../index.ts'
  */
 export async function ask(question: string, yes: boolean): Promise<void> {
   if (yes) return
-  if (!process.stdin.isTTY || !process.stderr.isTTY) {
+  if (!isTerminal()) {
     throw new MigrateError('USAGE', `${question}: that needs a yes, and there is no terminal to ask on`, {
       hint: 'give --yes',
     })
   }
+  if (await isYes(question)) return
+  throw new MigrateError('ABORTED', 'stopped on request: nothing was changed')
+}
+
+/** Whether there is somebody to ask. */
+export function isTerminal(): boolean {
+  return process.stdin.isTTY && process.stderr.isTTY
+}
+
+/** Asks on the terminal. */
+export async function isYes(question: string): Promise<boolean> {
   const { createInterface } = await import('node:readline/promises')
   const terminal = createInterface({ input: process.stdin, output: process.stderr })
   try {
     const answer = await Promise.race([terminal.question(`${question}? [y/N] `), closed(terminal)])
-    if (/^y(es)?$/i.test(answer.trim())) return
+    return /^y(es)?$/i.test(answer.trim())
   } finally {
     terminal.close()
   }
-  throw new MigrateError('ABORTED', 'stopped on request: nothing was changed')
 }
 
 /** The end of the input is a no. */

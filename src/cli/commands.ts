@@ -11,6 +11,7 @@ import {
   PAIRS,
   type ProgressEvent,
   parity,
+  type RenameQuestion,
   restore,
   SCHEMA_FORMATS,
   type SchemaFormat,
@@ -19,11 +20,13 @@ import {
   stashDrop,
   stashList,
   status,
+  translate,
   types,
   up,
   verify,
+  type WantedOptions,
 } from '../index.ts'
-import { ask } from './ask.ts'
+import { ask, isTerminal, isYes } from './ask.ts'
 import {
   backupText,
   downText,
@@ -36,6 +39,7 @@ import {
   stashListText,
   statusText,
   tell,
+  translateText,
   typesText,
   upText,
   verifyText,
@@ -301,11 +305,16 @@ export const COMMANDS: Readonly<Record<string, Command>> = {
   },
   new: {
     usage: 'new NAME',
-    does: 'write the empty files of a migration',
+    does: 'write the files of a migration: empty, or so that it makes a wanted schema',
     options: {
       date: { does: 'the version is a day, such as 20260115' },
       timestamp: { does: 'the version is a second, such as 20260115093000' },
       neutral: { does: 'one pair of files for both databases' },
+      from: { value: 'FILE', does: 'the wanted schema, as SQL for either database' },
+      dialect: { value: 'sqlite|postgres', does: 'from: the database that the file is for' },
+      rename: { value: 'LIST', does: 'from: what has another name, such as users.nick=name,people=users' },
+      drop: { value: 'LIST', does: 'from: what is dropped and not renamed, such as users.nick' },
+      shadow: SHADOW,
     },
     run: async (words, values) => {
       if (words.length === 0) throw usage('new needs a NAME', 'such as "new add_email"')
@@ -317,10 +326,41 @@ export const COMMANDS: Readonly<Record<string, Command>> = {
         ...(dir !== undefined && { dir }),
         ...(style && { version: style }),
         neutral: values.neutral === true,
+        ...(await wanted(values)),
       })
+      if (result.files.length === 0) {
+        return { result, text: `nothing to do: the migrations make what is in ${values.from}` }
+      }
       // `up` reads Nexflow's own migrations where nobody has said otherwise.
       const hint = dir === undefined ? '\napply it with: nexflow-migrate up --dir migrations' : ''
-      return { result, text: newText(result) + hint }
+      return { result, text: newText(result) + hint, status: result.differences.length > 0 ? 3 : 0 }
+    },
+  },
+  translate: {
+    usage: 'translate ID',
+    does: 'write the files that a migration lacks for the other database; exit with 3 if a person has to look',
+    options: {
+      to: { value: 'sqlite|postgres', does: 'the database to write for (default: the one without a file)' },
+      shadow: SHADOW,
+    },
+    run: async (words, values) => {
+      const [id] = words
+      if (id === undefined) throw usage('translate needs the ID of a migration')
+      atMost(1, words)
+      const { dir, shadow, parity, columns } = await settings(values)
+      await saveMemory()
+      const to = dialect(values.to, '--to')
+      const result = await translate({
+        id,
+        ...(to && { to }),
+        ...(dir !== undefined && { dir }),
+        ...(shadow !== undefined && { shadow }),
+        ...(parity && { parity }),
+        ...(columns && { columns }),
+        signal: stopSignal(),
+      })
+      const clean = result.reviews.length === 0 && result.differences.length === 0
+      return { result, text: translateText(result), status: clean ? 0 : 3 }
     },
   },
   backup: {
@@ -399,6 +439,47 @@ function placeOf({ dir, keep }: Settings['backup'] = {}): BackupPlace {
 function lockTimeout(values: Values) {
   const seconds = values['lock-timeout']
   return seconds === undefined ? {} : { lockTimeout: 1000 * Number(seconds) }
+}
+
+function dialect(value: Values[string], option: string): Dialect | undefined {
+  if (value === undefined || value === 'sqlite' || value === 'postgres') return value
+  throw usage(`${option} is ${value}`, 'write sqlite or postgres')
+}
+
+/** The options of `new --from`. */
+async function wanted(values: Values): Promise<Partial<WantedOptions>> {
+  const given = ['dialect', 'rename', 'drop', 'shadow'].find((name) => values[name] !== undefined)
+  if (values.from === undefined && given !== undefined) throw usage(`--${given} is of --from`)
+  if (values.from === undefined) return {}
+  const { shadow, parity, columns } = await settings(values)
+  await saveMemory()
+  const one = dialect(values.dialect, '--dialect')
+  const words = (value: Values[string]) =>
+    value === undefined
+      ? []
+      : String(value)
+          .split(',')
+          .map((word) => word.trim())
+  const renames = words(values.rename).map((word) => {
+    const [from, to, ...more] = word.split('=')
+    if (from && to && more.length === 0) return [from, to] as const
+    throw usage(`--rename cannot read "${word}"`, 'write OLD=NEW, such as users.nick=name')
+  })
+  const ask = async ({ table, from, to }: RenameQuestion) => {
+    const was = table === undefined ? from : `${table}.${from}`
+    return values.yes === true || isYes(`is ${was} renamed to ${to}; otherwise what it holds is dropped`)
+  }
+  return {
+    from: String(values.from),
+    ...(one && { dialect: one }),
+    rename: Object.fromEntries(renames),
+    drop: words(values.drop),
+    ...((values.yes === true || isTerminal()) && { onRename: ask }),
+    ...(shadow !== undefined && { shadow }),
+    ...(parity && { parity }),
+    ...(columns && { columns }),
+    signal: stopSignal(),
+  }
 }
 
 function settings(values: Values) {

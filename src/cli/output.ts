@@ -25,6 +25,7 @@ import {
   type State,
   type StatusResult,
   stashLabel,
+  type TranslateResult,
   type TypesResult,
   type UpResult,
   type Verdict,
@@ -241,8 +242,22 @@ function judgementText({ reasons, notes, error }: Judgement): string[] {
   ]
 }
 
-export function newText({ files }: NewResult): string {
-  return files.map((file) => `wrote ${file}`).join('\n')
+export function newText({ files, notes, differences }: NewResult): string {
+  return writtenText(files, notes, differences)
+}
+
+export function translateText({ files, notes, reviews, differences, checked }: TranslateResult): string {
+  const marked = reviews.map(({ file, reason, statement }) => {
+    return `REVIEW ${file}: ${reason}: ${statement.split('\n')[0]}`
+  })
+  const unchecked = checked ? [] : ['it was not run: there is no PostgreSQL to make a shadow database on']
+  return writtenText(files, [...notes, ...unchecked], [...marked, ...differences])
+}
+
+function writtenText(files: readonly string[], notes: readonly string[], wrong: readonly string[]): string {
+  return [...files.map((file) => `wrote ${file}`), ...notes.map((note) => `note: ${note}`), ...wrong].join(
+    '\n',
+  )
 }
 
 export function typesText({ file, upToDate, text }: TypesResult, check: boolean): string {

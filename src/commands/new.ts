@@ -1,10 +1,12 @@
-import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
+import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import { MigrateError } from '../core/errors.ts'
 import { DIALECTS, isDate, listFolder, parseFileName } from '../core/migrations.ts'
-import { shortest } from '../core/text.ts'
+import type { WantedMigration, WantedOptions } from './wanted.ts'
+import { writeNew } from './write.ts'
 
-export interface NewOptions {
+/** With `from`: the wanted schema, against which the history is held. */
+export interface NewOptions extends Partial<WantedOptions> {
   /** What the migration does, in a few words. */
   readonly name: string
   /** The folder that the files go to. Default: `./migrations`. */
@@ -17,20 +19,22 @@ export interface NewOptions {
 
 export interface NewResult {
   readonly id: string
+  /** None where the history makes the wanted schema already. */
   readonly files: readonly string[]
+  /** With `from`: what is worth a look. */
+  readonly notes: readonly string[]
+  /** With `from`: where what was written does not do what it should. */
+  readonly differences: readonly string[]
 }
 
 /**
- * Writes the empty files of a new migration: up and down, for both databases.
+ * Writes the files of a new migration: up and down, for both databases. They are empty, or, with `from`, make the
+ * wanted schema.
  *
- * @throws USAGE, FILE_NAME, DIRECTORY
+ * @throws USAGE, FILE_NAME, DIRECTORY; with `from` also RENAME, FILE_TEXT, SQL, SHADOW and what `up` throws
  */
-export async function newMigration({
-  name,
-  dir = 'migrations',
-  version,
-  neutral = false,
-}: NewOptions): Promise<NewResult> {
+export async function newMigration(options: NewOptions): Promise<NewResult> {
+  const { name, dir = 'migrations', version, neutral = false, from } = options
   const word = name
     .trim()
     .replace(/[^A-Za-z0-9]+/g, '_')
@@ -44,15 +48,35 @@ export async function newMigration({
   const perDialect = DIALECTS.some((dialect) => existsSync(join(dir, dialect)))
   const existing = list(dir, perDialect)
   const id = `${nextVersion(existing, version)}_${word}`
+  const wanted = from === undefined ? undefined : await draft({ ...options, from }, dir, id)
+  if (from !== undefined && wanted === undefined) return { id, files: [], notes: [], differences: [] }
   const files = (neutral ? [undefined] : DIALECTS).flatMap((dialect) =>
-    ['up', 'down'].map((direction) => {
+    (['up', 'down'] as const).map((direction) => {
       const folder = dialect !== undefined && perDialect ? join(dir, dialect) : dir
       const part = dialect !== undefined && !perDialect ? `.${dialect}` : ''
-      return { path: join(folder, `${id}${part}.${direction}.sql`), text: `-- ${id}: ${direction}\n` }
+      const text = dialect && wanted?.scripts[dialect][direction]
+      return {
+        path: join(folder, `${id}${part}.${direction}.sql`),
+        text: text ?? `-- ${id}: ${direction}\n`,
+      }
     }),
   )
-  for (const { path, text } of files) write(path, text)
-  return { id, files: files.map(({ path }) => shortest(path)) }
+  const { notes = [], differences = [] } = wanted ?? {}
+  return { id, files: writeNew(files), notes, differences }
+}
+
+async function draft(
+  options: NewOptions & WantedOptions,
+  dir: string,
+  id: string,
+): Promise<WantedMigration | undefined> {
+  if (options.neutral) {
+    throw new MigrateError('USAGE', 'neutral and from cannot be given together', {
+      hint: 'each database gets its own files',
+    })
+  }
+  const { wantedMigration } = await import('./wanted.ts')
+  return wantedMigration(options, dir, id)
 }
 
 /** A migration that is there already. */
@@ -79,17 +103,4 @@ function nextVersion(existing: readonly Existing[], style: NewOptions['version']
   let second = BigInt(now.slice(0, 14))
   while (existing.some(({ version }) => version === second)) second++
   return String(second)
-}
-
-function write(path: string, text: string): void {
-  try {
-    mkdirSync(join(path, '..'), { recursive: true })
-    writeFileSync(path, text, { flag: 'wx' })
-  } catch (cause) {
-    throw new MigrateError('DIRECTORY', `cannot write ${shortest(path)}: ${(cause as Error).message}`, {
-      file: shortest(path),
-      hint: 'name another folder with --dir, or another name',
-      cause,
-    })
-  }
 }

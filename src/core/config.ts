@@ -33,10 +33,12 @@ export interface Settings {
   readonly backup?: BackupSettings
   /** Only the config file says. */
   readonly parity?: AcceptedParity
+  /** Types that columns get in the other database, by `table.column`. Only the config file says. */
+  readonly columns?: Readonly<Record<string, string>>
 }
 
 /** What is said to `loadSettings`. */
-export interface SettingsOptions extends Omit<Settings, 'backup' | 'parity'> {
+export interface SettingsOptions extends Omit<Settings, 'backup' | 'parity' | 'columns'> {
   /** A config file; without, the first of config.yml, config.yaml and config.json in `cwd`. */
   readonly config?: string
   /** Environment; `.env` in `cwd` adds what it lacks. Default: `process.env`, to which `.env` is added too. */
@@ -60,13 +62,14 @@ export async function loadSettings(options: SettingsOptions = {}): Promise<Setti
   const database = options.database ?? (env.DATABASE_URL || config.database)
   const dir = options.dir ?? config.dir
   const shadow = options.shadow ?? (env.SHADOW_DATABASE_URL || config.shadow)
-  const { backup, parity } = config
+  const { backup, parity, columns } = config
   return {
     ...(database !== undefined && { database }),
     ...(dir !== undefined && { dir }),
     ...(shadow !== undefined && { shadow }),
     ...(backup !== undefined && { backup }),
     ...(parity !== undefined && { parity }),
+    ...(columns !== undefined && { columns }),
   }
 }
 
@@ -79,7 +82,7 @@ function loadEnvFile(file: string, env: NodeJS.ProcessEnv): void {
 /** An error of the config file: what is wrong and what to do. */
 type Refuse = (message: string, hint: string) => MigrateError
 
-/** What the file says in `database`, `backup`, `shadow` and `parity`. Paths are relative to the file's folder. */
+/** What the file says in `database`, `backup`, `shadow`, `parity` and `translate`. Paths are relative to the file's folder. */
 async function readConfig(file: string, env: NodeJS.ProcessEnv): Promise<Settings> {
   const refuse: Refuse = (message, hint) =>
     new MigrateError('CONFIG', `${shortest(file)}: ${message}`, { file: shortest(file), hint })
@@ -89,6 +92,7 @@ async function readConfig(file: string, env: NodeJS.ProcessEnv): Promise<Setting
     ...readBackup(document, file, env, refuse),
     ...readShadow(document, env, refuse),
     ...(await readParity(document, refuse)),
+    ...readTranslate(document, refuse),
   }
 }
 
@@ -190,6 +194,19 @@ async function readParity(document: unknown, refuse: Refuse): Promise<Settings> 
   const { checkAccepted } = await import('./schema/pairs.ts')
   checkAccepted(parity.pairs, parity.exceptions, refuse)
   return { parity }
+}
+
+/** `translate: { columns: { users.metadata: jsonb } }`. */
+function readTranslate(document: unknown, refuse: Refuse): Settings {
+  const form = '{ columns: { users.metadata: jsonb } }'
+  const { columns } = section(document, 'translate', form, refuse)
+  if (columns === undefined || columns === null) return {}
+  const texts = isRecord(columns) ? Object.entries(columns) : [['', undefined] as const]
+  for (const [column, type] of texts) {
+    if (typeof type === 'string' && type !== '' && column.includes('.')) continue
+    throw refuse('translate.columns is no list of columns and types', `write translate: ${form}`)
+  }
+  return { columns: columns as Record<string, string> }
 }
 
 async function parse(file: string, refuse: Refuse): Promise<unknown> {

@@ -6,6 +6,7 @@ export const CODES = {
   USAGE: 2,
   CONFIG: 2,
   UNKNOWN_ID: 2,
+  RENAME: 2,
 
   DIRECTORY: 1,
   FILE_NAME: 1,

@@ -39,8 +39,7 @@ export type MigrationSource = string | URL | readonly MigrationFile[]
  * @throws DIRECTORY, FILE_NAME, DUPLICATE_VERSION, ONE_DIALECT, NO_UP
  */
 export function readMigrations(source: MigrationSource, dialect: Dialect): Migration[] {
-  const files = typeof source === 'string' || source instanceof URL ? folder(source) : array(source)
-  return files.map(({ id, version, up: ups, down: downs }) => {
+  return readFiles(source).map(({ id, version, up: ups, down: downs }) => {
     const up = ups[dialect] ?? ups.neutral
     const down = downs[dialect] ?? downs.neutral
     if (ups.neutral === undefined) refuseOneDialect(id, ups)
@@ -65,6 +64,15 @@ export function readMigrations(source: MigrationSource, dialect: Dialect): Migra
       },
     }
   })
+}
+
+/**
+ * The files of a source by migration, in order, whichever database each is for.
+ *
+ * @throws DIRECTORY, FILE_NAME, DUPLICATE_VERSION
+ */
+export function readFiles(source: MigrationSource): Files[] {
+  return typeof source === 'string' || source instanceof URL ? folder(source) : array(source)
 }
 
 function once<T>(make: () => T): () => T {
@@ -154,22 +162,23 @@ function parseEnding(ending: string, file: string): Ending {
 }
 
 /** A file, or what a bundler has made of it. */
-interface Source {
+export interface Source {
   /** How people are told of it. */
   readonly file: string
   readonly path?: string
   readonly sql?: string
 }
 
-function readScript({ file, path, sql }: Source): Script {
+/** @throws FILE_TEXT, DIRECTIVE, EMPTY_SCRIPT */
+export function readScript({ file, path, sql }: Source): Script {
   return parseScript(file, sql ?? readText(path ?? file, file))
 }
 
 /** One direction's files of a migration. */
-type Slots = { [slot in Dialect | 'neutral']?: Source }
+export type Slots = { [slot in Dialect | 'neutral']?: Source }
 
 /** The files of one migration. */
-interface Files {
+export interface Files {
   readonly id: string
   readonly version: bigint
   readonly up: Slots
@@ -274,7 +283,7 @@ function refuseOneDialect(id: string, up: Slots): void {
     `${id} exists for ${has} and not for ${lacks}: the histories would part`,
     {
       file: up[has]?.file ?? id,
-      hint: `write ${id}.${lacks}.up.sql; where nothing is to be done there, "-- migrate: nothing <reason>" says so`,
+      hint: `write ${id}.${lacks}.up.sql, or let "nexflow-migrate translate ${id}" write it; where nothing is to be done there, "-- migrate: nothing <reason>" says so`,
     },
   )
 }

@@ -169,7 +169,7 @@ export function planDown(
 }
 
 /**
- * The id of a migration that is named by it, or by its version where only one has it.
+ * A migration named by its id, or by its version where only one has it.
  *
  * @throws UNKNOWN_ID
  */

@@ -19,6 +19,8 @@ export interface Script {
   readonly irreversible?: string
   /** `-- migrate: nothing <reason>`. */
   readonly nothing?: string
+  /** `-- translate: <table.column> <type>`: the types that columns have in the other database. */
+  readonly hints?: Readonly<Record<string, string>>
   /** Tables that are not dropped when the script says so, but renamed. */
   readonly parks?: ReadonlyMap<string, string>
 }
@@ -33,7 +35,10 @@ const DIRECTIVES = {
 
 type Directive = keyof typeof DIRECTIVES
 
-const DIRECTIVE_LINE = /^[ \t]*--[ \t]*(migrate|lint):[ \t]*(.*?)[ \t]*$/
+const DIRECTIVE_LINE = /^[ \t]*--[ \t]*(migrate|lint|translate):[ \t]*(.*?)[ \t]*$/
+
+/** What stands behind `-- translate:`. */
+const HINT = /^(\S+\.\S+)\s+(\S.*)$/
 
 /**
  * Reads a script.
@@ -57,7 +62,7 @@ export function parseScript(file: string, raw: string): Script {
     )
   }
   const checksum = checksumOf(text)
-  const { directives, body } = readDirectives(file, text)
+  const { directives, hints, body } = readDirectives(file, text)
   const reason = directives.get('migrate: irreversible')
   const nothing = directives.get('migrate: nothing')
   const statements = skipBlank(text, body)
@@ -80,6 +85,7 @@ export function parseScript(file: string, raw: string): Script {
     transaction: !directives.has('migrate: no-transaction'),
     ...(reason !== undefined && { irreversible: reason }),
     ...(nothing !== undefined && { nothing }),
+    ...(Object.keys(hints).length > 0 && { hints }),
   }
 }
 
@@ -161,28 +167,44 @@ function invalidLine(bytes: Buffer): number {
 }
 
 /** Directives stand in the comment lines at the top; `body` is where those end. */
-function readDirectives(file: string, text: string): { directives: Map<Directive, string>; body: number } {
+function readDirectives(
+  file: string,
+  text: string,
+): { directives: Map<Directive, string>; hints: Record<string, string>; body: number } {
   const directives = new Map<Directive, string>()
+  const hints: Record<string, string> = {}
   let body = 0
   while (body < text.length) {
     const end = text.indexOf('\n', body)
     const line = text.slice(body, end === -1 ? text.length : end)
     if (line.trim() !== '' && !line.trimStart().startsWith('--')) break
     const found = DIRECTIVE_LINE.exec(line)
-    if (found) {
+    if (found?.[1] === 'translate') {
+      const [, column = '', type = ''] = HINT.exec(found[2] ?? '') ?? []
+      if (column === '') throw badHint(file, text, body)
+      hints[column] = type
+    } else if (found) {
       const { directive, rest } = readDirective(`${found[1]}: ${found[2]}`, file, text, body)
       directives.set(directive, rest)
     }
     body = end === -1 ? text.length : end + 1
   }
-  const stray = text.includes('migrate:', body) && /^[ \t]*--[ \t]*migrate:/m.exec(text.slice(body))
+  const below = /^[ \t]*--[ \t]*(?:migrate:|translate:[ \t]*\S+\.\S+[ \t]+\S)/m
+  const stray = /migrate:|translate:/.test(text) && below.exec(text.slice(body))
   if (stray) {
     throw new MigrateError('DIRECTIVE', `a directive in ${file} stands below the first statement`, {
       ...place(file, text, body + stray.index),
       hint: 'move it to the comment lines at the top of the file',
     })
   }
-  return { directives, body }
+  return { directives, hints, body }
+}
+
+function badHint(file: string, text: string, offset: number): MigrateError {
+  return new MigrateError('DIRECTIVE', '"translate:" needs its <table.column> <type> behind it', {
+    ...place(file, text, offset),
+    hint: 'such as "-- translate: users.metadata jsonb"',
+  })
 }
 
 function readDirective(said: string, file: string, text: string, offset: number) {

@@ -85,6 +85,12 @@ export interface Database {
    * that fails, its error.
    */
   losses(scripts: readonly Script[]): Promise<(Loss[] | MigrateError)[]>
+  /**
+   * The statements of a script and what each does, found out without changing anything.
+   *
+   * @throws SQL, TRANSACTION_STATEMENT
+   */
+  read(script: Sql): Promise<Reading[]>
   /** Inside a transaction: nobody else writes to the table until its end. */
   freeze(schema: string, table: string): Promise<void>
   /** A table as it is now; undefined if it is not there. */
@@ -143,6 +149,24 @@ export interface CopyOptions {
   readonly onBytes: (what: 'backup' | 'verify' | 'restore', done: number, total?: number) => void
   /** Told what the application will feel. */
   readonly onWarning: (message: string) => void
+}
+
+/** A statement of a script and what it does, as the database's own reader has it. */
+export interface Reading extends Spot {
+  /**
+   * `schema` changes what the model knows of, `data` writes rows, `session` sets something or only reads. Of what is
+   * `opaque` no reader can tell: it runs code. `other` changes what the model does not know of, such as rights.
+   */
+  readonly kind: 'schema' | 'data' | 'session' | 'opaque' | 'other'
+  /** Tables by the names that they have at that moment. */
+  readonly makes: readonly string[]
+  readonly drops: readonly string[]
+  readonly writes: readonly string[]
+  readonly reads: readonly string[]
+  /** It gives a table, or a column of it, another name. */
+  readonly renames?: { readonly table: string; readonly column?: string; readonly to: string }
+  /** It makes a table and fills it with rows. */
+  readonly fills?: true
 }
 
 /** How a database is connected to. */

@@ -112,4 +112,13 @@ describe('2 directives', () => {
 
   test('2.5 nothing, and yet a statement', () =>
     refuses('-- migrate: nothing none\nSELECT 1;', 'DIRECTIVE', 2))
+
+  test('2.6 types of the other database', () => {
+    const { hints } = parse('-- translate: a.b jsonb\n--translate:a.c  timestamp with time zone \nSELECT 1')
+    assert.deepEqual(hints, { 'a.b': 'jsonb', 'a.c': 'timestamp with time zone' })
+    assert.equal(parse('SELECT 1').hints, undefined)
+    refuses('-- translate: a.b\nSELECT 1', 'DIRECTIVE', 1, /translate: users\.metadata jsonb/)
+    refuses('-- translate: b jsonb\nSELECT 1', 'DIRECTIVE', 1)
+    refuses('SELECT 1;\n-- translate: a.b jsonb\n', 'DIRECTIVE', 2, /top/)
+  })
 })

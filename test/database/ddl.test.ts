@@ -45,7 +45,9 @@ async function onGround(kind: Kind, work: (ground: Ground) => Promise<void>): Pr
     try {
       await work({
         clear: async () => {
-          await client.query('ROLLBACK; DROP SCHEMA public CASCADE; DROP SCHEMA IF EXISTS "Other" CASCADE; CREATE SCHEMA public')
+          await client.query(
+            'ROLLBACK; DROP SCHEMA public CASCADE; DROP SCHEMA IF EXISTS "Other" CASCADE; CREATE SCHEMA public',
+          )
         },
         run: async (sql) => {
           await client.query(`BEGIN; ${sql}; COMMIT`)

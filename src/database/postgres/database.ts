@@ -173,6 +173,11 @@ export async function wrap(native: Pool | ClientBase, url?: string): Promise<Dat
 
     losses: (scripts) => losses(client, query, scripts, name),
 
+    read: async (script) => {
+      const { read } = await import('./read.ts')
+      return read(script)
+    },
+
     // What drops the table or a column takes this lock in any case: a weaker one now could be a deadlock then.
     freeze: async (schema, table) => {
       await query(

@@ -100,6 +100,11 @@ export async function wrap(native: DatabaseSync, url?: string): Promise<Database
 
     losses: async (scripts) => losses(native, scripts),
 
+    read: async (script) => {
+      const { read } = await import('./read.ts')
+      return read(native, script, name)
+    },
+
     // A transaction that writes is the only one.
     freeze: async () => {},
 

@@ -16,6 +16,8 @@ export interface Action {
   readonly first: string | null
   readonly second: string | null
   readonly schema: string | null
+  /** The trigger or view that does it. */
+  readonly within: string | null
 }
 
 /** A statement of a script, compiled and not yet run. */
@@ -67,10 +69,16 @@ export function walk(
   let running = false
   // SQLite is asked only where it matters: most scripts have none of the words, and each question takes time.
   const ask = watch || !attach || TRANSACTION_WORD.test(sql.text)
-  const authorize = (code: number, first: string | null, second: string | null, schema: string | null) => {
+  const authorize = (
+    code: number,
+    first: string | null,
+    second: string | null,
+    schema: string | null,
+    within: string | null,
+  ) => {
     if (code === constants.SQLITE_ATTACH && !attach) return constants.SQLITE_DENY
     if (running) return constants.SQLITE_OK
-    actions.push({ code, first, second, schema })
+    actions.push({ code, first, second, schema, within })
     if (code !== constants.SQLITE_TRANSACTION) return constants.SQLITE_OK
     endsTransaction = true
     return constants.SQLITE_DENY
