@@ -137,7 +137,7 @@ function readConstraint(
     const { onConflict } = readConflict(body)
     if (onConflict !== undefined && column !== undefined) found.notNulls.set(column, onConflict)
   } else if (body.eat('DEFAULT')) {
-    skipDefault(body)
+    if (body.group().length === 0) body.next()
   } else if (body.eat('COLLATE')) {
     const collation = body.next()
     if (column !== undefined && collation) found.collations.set(column, collationName(unquoted(collation)))
@@ -178,15 +178,6 @@ function readConflict(body: Reader): { onConflict?: Conflict } {
   if (!body.eat('ON', 'CONFLICT')) return {}
   const conflict = body.next()?.text.toUpperCase() ?? 'ABORT'
   return conflict === 'ABORT' ? {} : { onConflict: conflict as Conflict }
-}
-
-function skipDefault(body: Reader): void {
-  const token = body.peek()
-  if (isSign(token, '(')) body.group()
-  else {
-    body.next()
-    if (isSign(token, '+') || isSign(token, '-')) body.next()
-  }
 }
 
 /** https://sqlite.org/syntax/foreign-key-clause.html: the words of its actions are no constraints. */

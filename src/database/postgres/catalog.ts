@@ -51,7 +51,8 @@ export async function readCatalog(query: QueryEach): Promise<Catalog> {
       each((name) => `set_config('${name}', current_setting(${kept(name)}), true)`),
     ].join(';\n'),
   )
-  return results[2]?.[0]?.catalog as Catalog
+  // As text: an application may have set its own parser for JSON.
+  return JSON.parse(String(results[2]?.[0]?.catalog)) as Catalog
 }
 
 /** An array of JSON, empty where there are no rows. */
@@ -83,8 +84,8 @@ const notOfExtension = (catalog: string, oid: string) =>
 
 const DEFERRABLE = when('c.condeferrable', `CASE WHEN c.condeferred THEN 'deferred' ELSE 'immediate' END`)
 
-/** A key over periods of time is more than its columns: it stands among the exclusions, as PostgreSQL keeps it too. */
-const PERIOD = `coalesce(${newer('c', 'conperiod')}, 'false') = 'true'`
+/** A key over periods of time (18) is more than its columns: it stands among the exclusions, which it is. */
+const PERIOD = `CASE c.contype WHEN 'f' THEN coalesce(${newer('c', 'conperiod')}, 'false') = 'true' ELSE c.conexclop IS NOT NULL END`
 
 const constraints = (type: string, value: string, more = 'true') =>
   list(
@@ -102,14 +103,18 @@ const KEY = object({
   nullsNotDistinct: `(SELECT true FROM pg_index AS i WHERE i.indexrelid = c.conindid AND ${newer('i', 'indnullsnotdistinct')} = 'true')`,
 })
 
+/** The name of a table. */
+const relation = (oid: string, more: Readonly<Record<string, string>>) =>
+  `(SELECT ${object({ schema: 'coalesce(s.schema, n.nspname)', name: 'r.relname', ...more })} FROM pg_class AS r
+    JOIN pg_namespace AS n ON n.oid = r.relnamespace LEFT JOIN spaces AS s ON s.oid = n.oid WHERE r.oid = ${oid})`
+
 const action = (column: string) =>
   `CASE ${column} WHEN 'r' THEN 'RESTRICT' WHEN 'c' THEN 'CASCADE' WHEN 'n' THEN 'SET NULL' WHEN 'd' THEN 'SET DEFAULT' ELSE 'NO ACTION' END`
 
 const FOREIGN_KEY = object({
   name: 'c.conname',
   columns: names('c.conkey', 'c.conrelid'),
-  to: `(SELECT json_build_object('schema', coalesce(s.schema, n.nspname), 'name', r.relname) FROM pg_class AS r
-    JOIN pg_namespace AS n ON n.oid = r.relnamespace LEFT JOIN spaces AS s ON s.oid = n.oid WHERE r.oid = c.confrelid)`,
+  to: relation('c.confrelid', {}),
   references: names('c.confkey', 'c.confrelid'),
   onDelete: action('c.confdeltype'),
   onDeleteColumns: `(SELECT ${names(
@@ -165,14 +170,19 @@ const INDEXES = list(
      AND NOT EXISTS (SELECT FROM pg_constraint AS c WHERE c.conrelid = t.oid AND c.conindid = x.oid AND c.contype IN ('p', 'u', 'x'))`,
 )
 
+/** What a type is at its bottom; a domain's is known only there. */
+const BASE = `CASE WHEN y.typtype = 'd' THEN NULL WHEN y.typcategory = 'A' THEN 'array' WHEN y.typtype = 'e' THEN 'enum' ELSE y.typname END`
+
 /** A sequence counts as the column's part where it is as serial would have made it. */
+const SERIAL = `(a.attrelid, a.attnum::int) IN (SELECT attrelid, attnum FROM serials)`
+
 const COLUMN = object({
   name: 'a.attname',
   type: 'format_type(a.atttypid, a.atttypmod)',
-  base: 'coalesce(b.base, y.base)',
+  base: `coalesce(b.base, ${BASE})`,
   nullable: 'NOT a.attnotnull',
-  default: when(`a.attgenerated = '' AND serial.oid IS NULL`, 'pg_get_expr(d.adbin, d.adrelid)'),
-  identity: `CASE WHEN a.attidentity = 'a' THEN 'always' WHEN a.attidentity = 'd' THEN 'by default' WHEN serial.oid IS NOT NULL THEN 'serial' END`,
+  default: when(`a.attgenerated = '' AND NOT ${SERIAL}`, 'pg_get_expr(d.adbin, d.adrelid)'),
+  identity: `CASE WHEN a.attidentity = 'a' THEN 'always' WHEN a.attidentity = 'd' THEN 'by default' WHEN ${SERIAL} THEN 'serial' END`,
   generated: when(
     `a.attgenerated <> ''`,
     object({ expression: 'pg_get_expr(d.adbin, d.adrelid)', stored: `a.attgenerated = 's'` }),
@@ -187,10 +197,9 @@ const COLUMN = object({
 const COLUMNS = list(
   COLUMN,
   'a.attnum',
-  `pg_attribute AS a JOIN types AS y ON y.oid = a.atttypid
+  `pg_attribute AS a JOIN pg_type AS y ON y.oid = a.atttypid
    LEFT JOIN domains AS b ON b.oid = a.atttypid AND b.base IS NOT NULL
    LEFT JOIN pg_attrdef AS d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
-   LEFT JOIN serials AS serial ON serial.attrelid = a.attrelid AND serial.attnum = a.attnum
    WHERE a.attrelid = t.oid AND a.attnum > 0 AND NOT a.attisdropped`,
 )
 
@@ -207,13 +216,10 @@ const CATALOG = `
 WITH RECURSIVE spaces AS (
   SELECT oid, nspname, CASE WHEN nspname = current_schema() THEN '' ELSE nspname END AS schema FROM pg_namespace
   WHERE nspname !~ '^pg_' AND nspname <> 'information_schema' AND ${notOfExtension('pg_namespace', 'pg_namespace.oid')}
-), types AS (
-  SELECT oid, typbasetype, typcollation,
-    CASE WHEN typcategory = 'A' THEN 'array' WHEN typtype = 'e' THEN 'enum' WHEN typtype <> 'd' THEN typname END AS base FROM pg_type
 ), domains AS (
-  SELECT d.oid, y.base, y.typbasetype FROM pg_type AS d JOIN types AS y ON y.oid = d.typbasetype WHERE d.typtype = 'd'
+  SELECT d.oid, ${BASE} AS base, y.typbasetype FROM pg_type AS d JOIN pg_type AS y ON y.oid = d.typbasetype WHERE d.typtype = 'd'
   UNION ALL
-  SELECT d.oid, y.base, y.typbasetype FROM domains AS d JOIN types AS y ON y.oid = d.typbasetype WHERE d.base IS NULL
+  SELECT d.oid, ${BASE}, y.typbasetype FROM domains AS d JOIN pg_type AS y ON y.oid = d.typbasetype WHERE d.base IS NULL
 ), relations AS (
   SELECT r.*, s.schema, s.nspname FROM pg_class AS r JOIN spaces AS s ON s.oid = r.relnamespace
   WHERE r.relkind IN ('r', 'p', 'v', 'm', 'S') AND r.relpersistence <> 't' AND ${notOfExtension('pg_class', 'r.oid')}
@@ -302,8 +308,9 @@ SELECT json_strip_nulls(${object({
       partitionBy: 'pg_get_partkeydef(t.oid)',
       partitionOf: when(
         't.relispartition',
-        `(SELECT json_build_object('schema', r.schema, 'name', r.relname, 'bound', pg_get_expr(t.relpartbound, t.oid))
-          FROM pg_inherits AS h JOIN relations AS r ON r.oid = h.inhparent WHERE h.inhrelid = t.oid)`,
+        relation('(SELECT h.inhparent FROM pg_inherits AS h WHERE h.inhrelid = t.oid)', {
+          bound: 'pg_get_expr(t.relpartbound, t.oid)',
+        }),
       ),
       comment: comment('pg_class', 't.oid'),
     }),
@@ -339,4 +346,4 @@ SELECT json_strip_nulls(${object({
     `relations AS t JOIN pg_trigger AS g ON g.tgrelid = t.oid WHERE NOT g.tgisinternal AND g.tgparentid = 0
      AND ${notOfExtension('pg_trigger', 'g.oid')}`,
   ),
-})}) AS catalog`
+})})::text AS catalog`

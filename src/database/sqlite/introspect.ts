@@ -44,13 +44,12 @@ export function introspect(native: DatabaseSync): Schema {
     const kind = list.get(name)?.type
     return type === 'table' && (kind === 'table' || kind === 'virtual') && !isOurs(name)
   })
-  const named = new Set(tables.map(({ name }) => name))
   const views = objects.filter(({ type }) => type === 'view')
   const triggers = objects.filter(({ type, table }) => type === 'trigger' && !isOurs(table))
   const read = reader(catalog)
   return sorted({
     ...emptySchema('sqlite'),
-    tables: tables.filter(({ name }) => named.has(name)).map(read.table),
+    tables: tables.map(read.table),
     views: views.map(read.view),
     triggers: triggers.map(triggerOf),
   })
