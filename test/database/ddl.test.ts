@@ -175,6 +175,19 @@ lines';
   ),
 }
 
+/** https://sqlite.org/lang_keywords.html */
+const SQLITE_KEYWORDS =
+  `abort action add after all alter always analyze and as asc attach autoincrement before begin between by cascade case
+   cast check collate column commit conflict constraint create cross current current_date current_time
+   current_timestamp database default deferrable deferred delete desc detach distinct do drop each else end escape
+   except exclude exclusive exists explain fail filter first following for foreign from full generated glob group
+   groups having if ignore immediate in index indexed initially inner insert instead intersect into is isnull join key
+   last left like limit match materialized natural no not nothing notnull null nulls of offset on or order others outer
+   over partition plan pragma preceding primary query raise range recursive references regexp reindex release rename
+   replace restrict returning right rollback row rows savepoint select set table temp temporary then ties to
+   transaction trigger unbounded union unique update using vacuum values view virtual when where window with
+   without`.split(/\s+/)
+
 const RUNS = { sqlite: 150, postgres: 15 }
 
 for (const kind of KINDS) {
@@ -254,7 +267,34 @@ for (const kind of KINDS) {
         assert.deepEqual(alterSchema(rich, rich), { statements: [], notes: [] })
       }))
 
-    test('4 what has another name is renamed, with its rows', () =>
+    test('4 a name that is a keyword is quoted where it must be, and means itself', () =>
+      onGround(kind, async (ground) => {
+        await ground.clear()
+        const known =
+          dialect === 'postgres'
+            ? (await ground.rows('SELECT word FROM pg_get_keywords()')).map(({ word }) => String(word))
+            : SQLITE_KEYWORDS
+        const words = [...known, 'Mixed', 'two words', 'größe', '1st', '$1', "it's", 'a"b']
+        const columns = words.map((word) => ({
+          name: word,
+          type: 'integer',
+          kind: 'integer' as const,
+          nullable: true,
+        }))
+        const none = { uniques: [], foreignKeys: [], checks: [], exclusions: [] }
+        const wide = { schema: '', name: 'wide one', columns, ...none, indexes: [] }
+        const tables = words.map((name) => {
+          const indexes = [{ name: `${name} index`, unique: false, parts: [{ column: name }] }]
+          return { ...wide, name, columns: columns.filter((column) => column.name === name), indexes }
+        })
+        const schema = { ...emptySchema(dialect), tables: [wide, ...tables] }
+        await ground.run(scriptText(createSchema(schema)))
+        const names = ({ tables }: Schema) =>
+          tables.map(({ name, columns }) => [name, ...columns.map((column) => column.name)].join()).sort()
+        assert.deepEqual(names(await ground.schema()), names(schema))
+      }))
+
+    test('5 what has another name is renamed, with its rows', () =>
       onGround(kind, async (ground) => {
         const [text, number] = dialect === 'sqlite' ? ['TEXT', 'INTEGER'] : ['text', 'integer']
         const make = (users: string, posts: string, name: string, more = '') => `
