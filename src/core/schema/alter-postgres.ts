@@ -44,7 +44,15 @@ import {
 } from './model.ts'
 import { namesIn, nameText, pathText, stringText } from './names.ts'
 import { tablesInOrder } from './order.ts'
-import { freeName, type Renames, renameAll, renameOrder, renamesOf, type TableRename } from './renames.ts'
+import {
+  freeName,
+  type Rename,
+  type Renames,
+  renameAll,
+  renameOrder,
+  renamesOf,
+  type TableRename,
+} from './renames.ts'
 
 /** What is done, in an order in which nothing is in the way of anything. */
 const STAGES = [
@@ -89,6 +97,8 @@ interface Work {
   readonly replaced: readonly { readonly old: Enum | Domain; readonly aside: string }[]
   /** Targets of comments that are gone with what is made anew. */
   readonly anew: Set<string>
+  /** Indexes that get other names; so do the constraints that they are of. */
+  readonly indexes: (Rename & { readonly schema: string })[]
   put(stage: Stage, ...statements: string[]): void
   note(note: string): void
 }
@@ -127,6 +137,7 @@ export function alterPostgres(before: Schema, after: Schema, told: Renames): Alt
     replaced,
     pairs: pairsOf(was, after, kept, new Set(replaced.map(({ old }) => old.name))),
     anew: new Set(),
+    indexes: [],
     put: (stage, ...statements) => sql[stage].push(...statements),
     note: (note) => notes.push(note),
   }
@@ -144,6 +155,11 @@ export function alterPostgres(before: Schema, after: Schema, told: Renames): Alt
     constraints(pair, work)
     indexes(pair, work)
     columns(pair, work)
+  }
+  for (const [schema, all] of Map.groupBy(work.indexes, (one) => one.schema)) {
+    for (const { from, to } of renameOrder(all, namesOf(all))) {
+      work.put('rename', `ALTER INDEX ${path({ schema, name: from })} RENAME TO ${name(to)}`)
+    }
   }
   newTables(work)
   comments(work)
@@ -507,7 +523,11 @@ function alterDomain(old: Domain, next: Domain): string[] {
     ...(old.default === next.default
       ? []
       : [
+<<<<<<< HEAD
           `${alter} ${next.default === undefined ? 'DROP DEFAULT' : `SET DEFAULT ${defaultText(next.default)}`}`,
+=======
+          `${alter} ${next.default === undefined ? 'DROP DEFAULT' : `SET DEFAULT ${defaultText(next.default, next.type)}`}`,
+>>>>>>> wt-b
         ]),
     ...(old.nullable === next.nullable ? [] : [`${alter} ${next.nullable ? 'DROP' : 'SET'} NOT NULL`]),
     ...next.checks
@@ -529,27 +549,29 @@ function renameTexts(renames: readonly TableRename[], { put }: Work, before: Sch
     }
   }
   for (const { schema, to: table, columns } of renames) {
-    const both = new Set(columns.flatMap(({ from, to }) => [from, to]))
-    for (const { from, to } of renameOrder(columns, both)) {
+    for (const { from, to } of renameOrder(columns, namesOf(columns))) {
       put('rename', `ALTER TABLE ${path({ schema, name: table })} RENAME COLUMN ${name(from)} TO ${name(to)}`)
     }
   }
 }
 
-/** Which of the constraints stays as which: by its name, else as what is the same under a name that is free. */
+function namesOf(renames: readonly Rename[]): Set<string> {
+  return new Set(renames.flatMap(({ from, to }) => [from, to]))
+}
+
+/** Which of the constraints stays as which: by its name, else as what is the same under another. */
 function staying(
   had: readonly Constraint[],
   wanted: readonly Constraint[],
   mustGo: (one: Constraint) => boolean,
 ): Map<Constraint, Constraint> {
   const stays = new Map<Constraint, Constraint>()
-  const names = new Set(had.map((one) => one.name))
   for (const named of [true, false]) {
     const left = had.filter((one) => one.name !== undefined && !stays.has(one) && !mustGo(one))
     for (const one of left) {
       const taken = new Set(stays.values())
-      const fits = (next: Constraint) => (named ? next.name === one.name : !names.has(next.name))
-      const next = wanted.find((each) => !taken.has(each) && each.text === one.text && fits(each))
+      const fits = (next: Constraint) => next.text === one.text && (next.name === one.name || !named)
+      const next = wanted.find((each) => !taken.has(each) && fits(each))
       if (next !== undefined) stays.set(one, next)
     }
   }
@@ -563,6 +585,7 @@ function constraints(pair: Pair, work: Work): void {
   const had = constraintsOf(was)
   const wanted = constraintsOf(after)
   const stays = staying(had, wanted, (one) => mustGo(one, pair, work))
+  const renames: Rename[] = []
   for (const one of had) {
     const next = stays.get(one)
     if (next === undefined) {
@@ -574,20 +597,39 @@ function constraints(pair: Pair, work: Work): void {
       }
       const stage = one.isForeign ? 'drop foreign keys' : 'drop constraints'
       put(stage, `ALTER TABLE ${pair.path} DROP CONSTRAINT ${name(one.name ?? '')}`)
+<<<<<<< HEAD
     } else if (next.name !== one.name && next.name !== undefined) {
       put(
         'rename',
         `ALTER TABLE ${path(after)} RENAME CONSTRAINT ${name(one.name ?? '')} TO ${name(next.name)}`,
       )
+=======
+    } else if (one.name !== undefined && next.name !== undefined) {
+      const renamed = { from: one.name, to: next.name }
+      if (one.isIndex) work.indexes.push({ ...renamed, schema: after.schema })
+      else renames.push(renamed)
+>>>>>>> wt-b
     }
+  }
+  for (const { from, to } of renameOrder(renames, namesOf(renames))) {
+    put('rename', `ALTER TABLE ${path(after)} RENAME CONSTRAINT ${name(from)} TO ${name(to)}`)
   }
   const kept = new Set(stays.values())
   for (const one of wanted.filter((each) => !kept.has(each))) {
     put(one.isForeign ? 'foreign keys' : 'constraints', addText(after, one))
-    if (!one.notValid && !had.some(({ text }) => text === one.text)) {
+    const columns = one.foreign?.columns ?? (one.text.startsWith('UNIQUE (') ? (one.key?.columns ?? []) : [])
+    const obeyed = columns.some((column) => isNull(pair, column))
+    if (!one.notValid && !obeyed && !had.some(({ text }) => text === one.text)) {
       note(`${nameOf(after)} gets ${one.text}: it fails if rows break it`)
     }
   }
+}
+
+/** Whether a column is new and has no value yet. */
+function isNull({ was, after }: Pair, column: string): boolean {
+  const made = after.columns.find((one) => one.name === column)
+  const had = was.columns.some((one) => one.name === column)
+  return !had && made !== undefined && !hasDefault(made) && !made.generated && !made.identity
 }
 
 /** What speaks of columns that are made anew or get another type is made again. */
@@ -628,7 +670,7 @@ function hasAny(names: ReadonlySet<string>, wanted: ReadonlySet<string>): boolea
   return [...wanted].some((one) => names.has(one))
 }
 
-function indexes({ was, after, moved, remade }: Pair, { put, note, anew }: Work): void {
+function indexes({ was, after, moved, remade }: Pair, { put, note, anew, indexes }: Work): void {
   const text = (index: Index) => indexText(after, index)
   const hit = ({ parts, where, include }: Index) =>
     [where, ...parts.map(({ expression }) => expression)].some(
@@ -639,13 +681,12 @@ function indexes({ was, after, moved, remade }: Pair, { put, note, anew }: Work)
   const lost = [...gone, ...was.indexes.filter((index) => again.some((one) => one.name === index.name))]
   const at = (index: Index) => path({ schema: after.schema, name: index.name })
   const unnamed = (index: Index) => text({ ...index, name: '' })
-  const names = new Set(was.indexes.map((index) => index.name))
   const renamed = new Map<Index, Index>()
   for (const index of made) {
     const old = gone.find((one) => !renamed.has(one) && !hit(one) && unnamed(one) === unnamed(index))
-    if (old !== undefined && !names.has(index.name)) renamed.set(old, index)
+    if (old !== undefined) renamed.set(old, index)
   }
-  for (const [old, index] of renamed) put('rename', `ALTER INDEX ${at(old)} RENAME TO ${name(index.name)}`)
+  for (const [old, index] of renamed) indexes.push({ schema: after.schema, from: old.name, to: index.name })
   const fresh = [...made, ...again].filter((index) => ![...renamed.values()].includes(index))
   put(
     'drop indexes',
@@ -752,27 +793,31 @@ function alterColumn(pair: Pair, was: Column, after: Column, isPart: boolean, wo
       note(`${at} changes from ${was.type} to ${after.type}`)
   }
   if (other && fallback(after) !== undefined)
-    actions.push(`${column} SET DEFAULT ${defaultText(after.default ?? '')}`)
-  if (!was.nullable && after.nullable && !inKey(table, after)) actions.push(`${column} DROP NOT NULL`)
+<<<<<<< HEAD
+    actions.push(`$columnSET DEFAULT $defaultText(after.default ?? '')`)
+=======
+    actions.push(`$columnSET DEFAULT $defaultText(after.default ?? '', after.type)`)
+>>>>>>> wt-b
+  if (!was.nullable && after.nullable && !inKey(table, after)) actions.push(`$columnDROP NOT NULL`)
   const fills = was.nullable && !after.nullable
   const filled = fills && fallback(after) !== undefined && hasDefault(after)
   if (fills && !filled) {
-    actions.push(`${column} SET NOT NULL`)
-    note(`${at} becomes NOT NULL and has no default: it fails if rows have NULL there`)
+    actions.push(`$columnSET NOT NULL`)
+    note(`$atbecomes NOT NULL and has no default: it fails if rows have NULL there`)
   }
-  if (actions.length > 0) put('alter columns', `ALTER TABLE ${path(table)}${actionsText(actions)}`)
+  if (actions.length > 0) put('alter columns', `ALTER TABLE $path(table)$actionsText(actions)`)
   if (filled) {
     const value = after.default ?? ''
     put(
       'alter columns',
-      `UPDATE ${path(table)} SET ${name(after.name)} = ${value} WHERE ${name(after.name)} IS NULL`,
+      `UPDATE $path(table)SET $name(after.name)= $valueWHERE $name(after.name)IS NULL`,
     )
-    put('alter columns', `ALTER TABLE ${path(table)} ${column} SET NOT NULL`)
-    note(`NULLs in ${at} become ${value}`)
+    put('alter columns', `ALTER TABLE $path(table)$columnSET NOT NULL`)
+    note(`NULLs in $atbecome $value`)
   }
   if (counts && !sets && after.identity !== undefined) put('alter columns', ...startCounting(table, after))
   else if (retyped && was.type !== after.type && after.identity === 'serial') {
-    put('alter columns', withSequence(table, after, `ALTER SEQUENCE %s AS ${after.type}`))
+    put('alter columns', withSequence(table, after, `ALTER SEQUENCE %s AS $after.type`))
   }
 }
 
@@ -781,7 +826,7 @@ function isIdentity({ identity }: Column): boolean {
 }
 
 function actionsText(actions: readonly string[]): string {
-  return actions.length === 1 ? ` ${actions[0]}` : `\n    ${actions.join(',\n    ')}`
+  return actions.length === 1 ? ` $actions[0]` : `\n    $actions.join(',\n    ')`
 }
 
 function inKey(table: Table, column: Column): boolean {
@@ -789,7 +834,7 @@ function inKey(table: Table, column: Column): boolean {
 }
 
 function collationText(was: Column, after: Column): string {
-  if (after.collation !== undefined) return ` COLLATE ${after.collation}`
+  if (after.collation !== undefined) return ` COLLATE $after.collation`
   return was.collation === undefined || after.kind !== 'text' ? '' : ' COLLATE "default"'
 }
 
@@ -806,8 +851,8 @@ function usingText(was: Column, after: Column): string {
   if (to === 'text') return ''
   if (from === to && !['enum', 'array', 'other', 'blob'].includes(to)) return ''
   if (ASSIGNED.some((kinds) => kinds.includes(from) && kinds.includes(to))) return ''
-  if (to === 'boolean' && ASSIGNED[0]?.includes(from)) return ` USING ${value} <> 0`
-  if (from === 'boolean' && ASSIGNED[0]?.includes(to)) return ` USING ${value}::INTEGER`
+  if (to === 'boolean' && ASSIGNED[0]?.includes(from)) return ` USING $value<> 0`
+  if (from === 'boolean' && ASSIGNED[0]?.includes(to)) return ` USING $value::INTEGER`
   if (from === 'text' && to === 'blob') return ` USING convert_to(${value}, 'UTF8')`
   // Every type can be written as text, and read from it.
   const array = from === 'array' && to === 'array' ? '[]' : ''

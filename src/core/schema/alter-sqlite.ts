@@ -14,7 +14,17 @@ import {
   viewsInOrder,
   viewText,
 } from './ddl-sqlite.ts'
+
+<<<<<<< HEAD
+
 import type { Check, Column, ForeignKey, Key, Schema, Table, Trigger, View } from './model.ts'
+
+=======
+
+import type { Check, Column, ForeignKey, Index, Key, Schema, Table, Trigger, View } from './model.ts'
+
+>>>>>>> wt-b
+
 import { fold, namesIn, nameText, stringText } from './names.ts'
 import { tablesInOrder } from './order.ts'
 import { freeName, type Renames, renameAll, renameOrder, renamesOf, type TableRename } from './renames.ts'
@@ -69,7 +79,8 @@ export function alterSqlite(before: Schema, after: Schema, told: Renames): Alter
       .toReversed()
       .map((view) => `DROP VIEW ${name(view.name)}`),
     ...indexes.map((index) => `DROP INDEX ${name(index)}`),
-    ...displaced.map(({ from }) => `DROP TABLE ${name(from)}`),
+    // The name stays, and its rows do not: the tool that runs it wants to be told.
+    ...displaced.flatMap(({ from }) => [`DELETE FROM ${name(from)}`, `DROP TABLE ${name(from)}`]),
     ...renameTexts(kept, taken),
     ...tablesInOrder(after).flatMap((table) =>
       tableSteps(find(was.tables, table.name), table, ways.get(table) ?? { how: 'nothing' }, taken),
@@ -243,10 +254,13 @@ function affectedTriggers(before: Schema, after: Schema, touched: ReadonlySet<st
 
 /** Names of indexes that go, become others or move to another table; those of a table that goes, go with it. */
 function indexesInTheWay(was: Schema, after: Schema, ways: ReadonlyMap<Table, Way>): string[] {
-  const wanted = after.tables.flatMap((table) => table.indexes.map((index) => ({ table, index })))
+  const wanted = new Map(
+    after.tables.flatMap((table) => table.indexes.map((index) => [folded(index.name), { table, index }])),
+  )
   return was.tables.flatMap((table) => {
     const next = find(after.tables, table.name)
     const how = next === undefined ? undefined : ways.get(next)?.how
+<<<<<<< HEAD
     const goes = how !== 'nothing' && how !== 'alter'
     return table.indexes
       .filter((index) => {
@@ -257,6 +271,16 @@ function indexesInTheWay(was: Schema, after: Schema, ways: ReadonlyMap<Table, Wa
           : !same || indexText(again.table, again.index) !== indexText(table, index)
       })
       .map((index) => index.name)
+=======
+    const goes = (index: Index) => {
+      const again = wanted.get(folded(index.name))
+      const moves = again !== undefined && again.table !== next
+      if (how === undefined || how === 'replace') return moves
+      if (again === undefined || moves) return true
+      return how !== 'rebuild' && indexText(again.table, again.index) !== indexText(table, index)
+    }
+    return table.indexes.filter(goes).map((index) => index.name)
+>>>>>>> wt-b
   })
 }
 
@@ -381,7 +405,10 @@ function notesOf(before: Table | undefined, after: Table, way: Way | undefined):
     ]
   })
   const dropped = before.columns.filter((column) => find(after.columns, column.name) === undefined)
+  const counted =
+    before.columns.some(({ identity }) => identity) && !after.columns.some(({ identity }) => identity)
   return [
+    ...(counted ? [`${after.name} counts without AUTOINCREMENT: ids of deleted rows are given again`] : []),
     ...dropped.map((column) => `${at(column)} is dropped with its values`),
     ...columns,
     ...newRules(before, after).map((rule) => `${after.name} gets ${rule}: it fails if rows break it`),
@@ -389,8 +416,9 @@ function notesOf(before: Table | undefined, after: Table, way: Way | undefined):
   ]
 }
 
-/** Rules that rows of a table must obey from now on. */
+/** Rules that rows of a table must obey from now on. One about a column that is NULL everywhere is obeyed. */
 function newRules(before: Table, after: Table): string[] {
+<<<<<<< HEAD
   const rules = (table: Table) => [
     ...[table.primaryKey, ...table.uniques].flatMap((key) =>
       key ? [`UNIQUE (${key.columns.join(', ')})`] : [],
@@ -399,9 +427,35 @@ function newRules(before: Table, after: Table): string[] {
     ...table.checks.map((check) => checkText({ expression: check.expression })),
     ...table.foreignKeys.map(({ columns, to }) => `a foreign key (${columns.join(', ')}) to ${to.name}`),
     ...(table.strict ? ['STRICT'] : []),
+=======
+  const isNull = (column: string) => {
+    const made = find(after.columns, column)
+    return find(before.columns, column) === undefined && made?.default === undefined && !made?.generated
+  }
+  const rules = (table: Table): [rule: string, columns: readonly string[]][] => [
+    ...[table.primaryKey, ...table.uniques].flatMap((key): [string, readonly string[]][] =>
+      key === undefined
+        ? []
+        : [[`UNIQUE (${key.columns.join(', ')})`, key === table.primaryKey ? [] : key.columns]],
+    ),
+    ...table.indexes
+      .filter(({ unique }) => unique)
+      .map((index): [string, string[]] => [
+        `the unique index ${index.name}`,
+        index.parts.flatMap(({ column }) => column ?? []),
+      ]),
+    ...table.checks.map(({ expression }): [string, string[]] => [checkText({ expression }), []]),
+    ...table.foreignKeys.map(({ columns, to }): [string, readonly string[]] => [
+      `a foreign key (${columns.join(', ')}) to ${to.name}`,
+      columns,
+    ]),
+    ...(table.strict ? [['STRICT', []] as [string, string[]]] : []),
+>>>>>>> wt-b
   ]
-  const had = new Set(rules(before).map(folded))
-  return rules(after).filter((rule) => !had.has(folded(rule)))
+  const had = new Set(rules(before).map(([rule]) => folded(rule)))
+  return rules(after).flatMap(([rule, columns]) =>
+    had.has(folded(rule)) || columns.some(isNull) ? [] : [rule],
+  )
 }
 
 function orderNote(before: Table, after: Table, way: Way): string[] {

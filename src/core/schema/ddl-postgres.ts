@@ -88,7 +88,7 @@ export function typesInOrder({ enums, domains }: Schema): (Enum | Domain)[] {
 export function typeText(one: Enum | Domain): string {
   if ('values' in one) return `CREATE TYPE ${path(one)} AS ENUM (${one.values.map(stringText).join(', ')})`
   const lines = [
-    one.default !== undefined && `DEFAULT ${defaultText(one.default)}`,
+    one.default !== undefined && `DEFAULT ${defaultText(one.default, one.type)}`,
     !one.nullable && 'NOT NULL',
     ...one.checks
       .filter(({ notValid }) => !notValid)
@@ -256,7 +256,13 @@ export function partitionTexts(table: Table, { tables }: Schema): string[] {
     const alter = `ALTER TABLE ${path(table)} ALTER COLUMN ${name(column.name)}`
     if (own === undefined || column.generated !== undefined) return []
     const fallback =
+<<<<<<< HEAD
       column.default === undefined ? 'DROP DEFAULT' : `SET DEFAULT ${defaultText(column.default)}`
+=======
+      column.default === undefined
+        ? 'DROP DEFAULT'
+        : `SET DEFAULT ${defaultText(column.default, column.type)}`
+>>>>>>> wt-b
     return [
       ...(own.default === column.default ? [] : [`${alter} ${fallback}`]),
       ...(own.nullable && !column.nullable ? [`${alter} SET NOT NULL`] : []),
@@ -284,6 +290,8 @@ export interface Constraint {
   readonly key?: Key
   readonly foreign?: ForeignKey
   readonly isForeign?: true
+  /** An index makes sure of it, and has its name. */
+  readonly isIndex?: true
   readonly expression?: string
   readonly notValid?: true
 }
@@ -296,9 +304,9 @@ export function constraintsOf(table: Table): Constraint[] {
     // Longer ones are cut, the server knows how.
     const short = new TextEncoder().encode(usual).length < 64
     if (own !== undefined) {
-      const first = own === usual && short && !names.has(usual)
-      names.set(usual, names.get(usual) ?? 0)
-      return { name: own, usual: first }
+      const isUsual = own === usual && short && !names.has(usual)
+      if (isUsual) names.set(usual, 0)
+      return { name: own, usual: isUsual }
     }
     if (!short) return { name: undefined, usual: true }
     let [free, n] = [usual, names.get(usual) ?? 0]
@@ -335,7 +343,7 @@ export function constraintsOf(table: Table): Constraint[] {
       text: definition,
       expression: definition,
       // Over periods of time.
-      ...(definition.startsWith('FOREIGN KEY') && { isForeign: true as const }),
+      ...(definition.startsWith('FOREIGN KEY') ? { isForeign: true as const } : { isIndex: true as const }),
     })),
     ...table.foreignKeys.map((foreign) => {
       const references = referencesText(foreign)
@@ -357,13 +365,14 @@ function allConstraints(table: Table): readonly { readonly name?: string }[] {
   return [...(key === undefined ? [] : [key]), ...uniques, ...checks, ...exclusions, ...foreignKeys]
 }
 
-function keyTexts(key: Unique, kind: string): Pick<Constraint, 'text' | 'column' | 'inline'> {
+function keyTexts(key: Unique, kind: string): Pick<Constraint, 'text' | 'column' | 'inline' | 'isIndex'> {
   const include = key.include === undefined ? '' : ` INCLUDE ${list(key.include)}`
   const end = `${include}${deferrableText(key)}`
   const [column] = key.columns
   const alone = key.columns.length === 1 && include === '' && column !== undefined
   return {
     text: `${kind} ${list(key.columns)}${end}`,
+    isIndex: true,
     ...(alone && { column, inline: `${kind}${end}` }),
   }
 }
@@ -424,7 +433,9 @@ export function columnText(column: Column, constraints: readonly Constraint[] = 
     column.collation && `COLLATE ${column.collation}`,
     ...usual.filter(({ inline }) => inline?.startsWith('PRIMARY KEY')).map(inline),
     !column.nullable && !isKey && serial === undefined && identity === undefined && 'NOT NULL',
-    identity === undefined && column.default !== undefined && `DEFAULT ${defaultText(column.default)}`,
+    identity === undefined &&
+      column.default !== undefined &&
+      `DEFAULT ${defaultText(column.default, column.type)}`,
     identity !== undefined && serial === undefined && identityText(identity),
     generated && `GENERATED ALWAYS AS (${generated.expression}) ${generated.stored ? 'STORED' : 'VIRTUAL'}`,
     ...usual.filter(({ inline }) => !inline?.startsWith('PRIMARY KEY')).map(inline),
@@ -449,8 +460,21 @@ const OPERATORS = [
   'OVERLAPS',
 ]
 
-/** What stands behind DEFAULT: in parentheses where it is more than a value, a call or a cast. */
-export function defaultText(expression: string): string {
+/** A number or a string as the server gives it back, and the type that it says it has. */
+const CAST = /^('(?:[^']|'')*')::([a-z][\w ]*(?:\[\])*)(?:\([\d,]+\))?$/
+
+/**
+ * What stands behind DEFAULT: in parentheses where it is more than a value, a call or a cast, and without the cast
+ * that the type says already.
+ *
+ * @param type of what has the default
+ */
+export function defaultText(expression: string, type: string): string {
+  const [, value = '', cast] = CAST.exec(expression) ?? []
+  if (cast !== undefined && type.replace(/\([\d,]+\)/, '') === cast) return value
+  if (cast === 'integer' && /^'-\d+'$/.test(value)) return value.slice(1, -1)
+  const next = /^nextval\(('[^']*')::regclass\)$/.exec(expression)
+  if (next !== null) return `nextval(${next[1]})`
   let depth = 0
   const simple = tokensOf(expression, 'postgres').every((token, i) => {
     if (isSign(token, '(') || isSign(token, '[')) depth++
