@@ -40,7 +40,7 @@ export async function schema(server: Server): Promise<Table[]> {
 }
 
 /** Tables that refer to each other; then columns and indexes are added to them. */
-export function history(): string {
+function history(): string {
   const folder = mkdtempSync(join(DATA, 'schema-'))
   mkdirSync(folder, { recursive: true })
   for (let i = 0; i < MIGRATIONS; i++) {
