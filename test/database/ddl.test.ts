@@ -66,12 +66,6 @@ async function onGround(kind: Kind, work: (ground: Ground) => Promise<void>): Pr
           await client.query(
             'ROLLBACK; DROP SCHEMA public CASCADE; DROP SCHEMA IF EXISTS "Other" CASCADE; CREATE SCHEMA public',
           )
-<<<<<<< HEAD
-        },
-        run: async (sql) => {
-          await client.query(`BEGIN; ${sql}; COMMIT`)
-=======
->>>>>>> wt-b
         },
         run,
         migrate: run,

@@ -523,11 +523,7 @@ function alterDomain(old: Domain, next: Domain): string[] {
     ...(old.default === next.default
       ? []
       : [
-<<<<<<< HEAD
-          `${alter} ${next.default === undefined ? 'DROP DEFAULT' : `SET DEFAULT ${defaultText(next.default)}`}`,
-=======
           `${alter} ${next.default === undefined ? 'DROP DEFAULT' : `SET DEFAULT ${defaultText(next.default, next.type)}`}`,
->>>>>>> wt-b
         ]),
     ...(old.nullable === next.nullable ? [] : [`${alter} ${next.nullable ? 'DROP' : 'SET'} NOT NULL`]),
     ...next.checks
@@ -597,18 +593,10 @@ function constraints(pair: Pair, work: Work): void {
       }
       const stage = one.isForeign ? 'drop foreign keys' : 'drop constraints'
       put(stage, `ALTER TABLE ${pair.path} DROP CONSTRAINT ${name(one.name ?? '')}`)
-<<<<<<< HEAD
-    } else if (next.name !== one.name && next.name !== undefined) {
-      put(
-        'rename',
-        `ALTER TABLE ${path(after)} RENAME CONSTRAINT ${name(one.name ?? '')} TO ${name(next.name)}`,
-      )
-=======
     } else if (one.name !== undefined && next.name !== undefined) {
       const renamed = { from: one.name, to: next.name }
       if (one.isIndex) work.indexes.push({ ...renamed, schema: after.schema })
       else renames.push(renamed)
->>>>>>> wt-b
     }
   }
   for (const { from, to } of renameOrder(renames, namesOf(renames))) {
@@ -793,31 +781,27 @@ function alterColumn(pair: Pair, was: Column, after: Column, isPart: boolean, wo
       note(`${at} changes from ${was.type} to ${after.type}`)
   }
   if (other && fallback(after) !== undefined)
-<<<<<<< HEAD
-    actions.push(`$columnSET DEFAULT $defaultText(after.default ?? '')`)
-=======
-    actions.push(`$columnSET DEFAULT $defaultText(after.default ?? '', after.type)`)
->>>>>>> wt-b
-  if (!was.nullable && after.nullable && !inKey(table, after)) actions.push(`$columnDROP NOT NULL`)
+    actions.push(`${column} SET DEFAULT ${defaultText(after.default ?? '', after.type)}`)
+  if (!was.nullable && after.nullable && !inKey(table, after)) actions.push(`${column} DROP NOT NULL`)
   const fills = was.nullable && !after.nullable
   const filled = fills && fallback(after) !== undefined && hasDefault(after)
   if (fills && !filled) {
-    actions.push(`$columnSET NOT NULL`)
-    note(`$atbecomes NOT NULL and has no default: it fails if rows have NULL there`)
+    actions.push(`${column} SET NOT NULL`)
+    note(`${at} becomes NOT NULL and has no default: it fails if rows have NULL there`)
   }
-  if (actions.length > 0) put('alter columns', `ALTER TABLE $path(table)$actionsText(actions)`)
+  if (actions.length > 0) put('alter columns', `ALTER TABLE ${path(table)}${actionsText(actions)}`)
   if (filled) {
     const value = after.default ?? ''
     put(
       'alter columns',
-      `UPDATE $path(table)SET $name(after.name)= $valueWHERE $name(after.name)IS NULL`,
+      `UPDATE ${path(table)} SET ${name(after.name)} = ${value} WHERE ${name(after.name)} IS NULL`,
     )
-    put('alter columns', `ALTER TABLE $path(table)$columnSET NOT NULL`)
-    note(`NULLs in $atbecome $value`)
+    put('alter columns', `ALTER TABLE ${path(table)} ${column} SET NOT NULL`)
+    note(`NULLs in ${at} become ${value}`)
   }
   if (counts && !sets && after.identity !== undefined) put('alter columns', ...startCounting(table, after))
   else if (retyped && was.type !== after.type && after.identity === 'serial') {
-    put('alter columns', withSequence(table, after, `ALTER SEQUENCE %s AS $after.type`))
+    put('alter columns', withSequence(table, after, `ALTER SEQUENCE %s AS ${after.type}`))
   }
 }
 
@@ -826,7 +810,7 @@ function isIdentity({ identity }: Column): boolean {
 }
 
 function actionsText(actions: readonly string[]): string {
-  return actions.length === 1 ? ` $actions[0]` : `\n    $actions.join(',\n    ')`
+  return actions.length === 1 ? ` ${actions[0]}` : `\n    ${actions.join(',\n    ')}`
 }
 
 function inKey(table: Table, column: Column): boolean {
@@ -834,7 +818,7 @@ function inKey(table: Table, column: Column): boolean {
 }
 
 function collationText(was: Column, after: Column): string {
-  if (after.collation !== undefined) return ` COLLATE $after.collation`
+  if (after.collation !== undefined) return ` COLLATE ${after.collation}`
   return was.collation === undefined || after.kind !== 'text' ? '' : ' COLLATE "default"'
 }
 
@@ -851,8 +835,8 @@ function usingText(was: Column, after: Column): string {
   if (to === 'text') return ''
   if (from === to && !['enum', 'array', 'other', 'blob'].includes(to)) return ''
   if (ASSIGNED.some((kinds) => kinds.includes(from) && kinds.includes(to))) return ''
-  if (to === 'boolean' && ASSIGNED[0]?.includes(from)) return ` USING $value<> 0`
-  if (from === 'boolean' && ASSIGNED[0]?.includes(to)) return ` USING $value::INTEGER`
+  if (to === 'boolean' && ASSIGNED[0]?.includes(from)) return ` USING ${value} <> 0`
+  if (from === 'boolean' && ASSIGNED[0]?.includes(to)) return ` USING ${value}::INTEGER`
   if (from === 'text' && to === 'blob') return ` USING convert_to(${value}, 'UTF8')`
   // Every type can be written as text, and read from it.
   const array = from === 'array' && to === 'array' ? '[]' : ''

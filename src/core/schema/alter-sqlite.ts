@@ -14,17 +14,7 @@ import {
   viewsInOrder,
   viewText,
 } from './ddl-sqlite.ts'
-
-<<<<<<< HEAD
-
-import type { Check, Column, ForeignKey, Key, Schema, Table, Trigger, View } from './model.ts'
-
-=======
-
 import type { Check, Column, ForeignKey, Index, Key, Schema, Table, Trigger, View } from './model.ts'
-
->>>>>>> wt-b
-
 import { fold, namesIn, nameText, stringText } from './names.ts'
 import { tablesInOrder } from './order.ts'
 import { freeName, type Renames, renameAll, renameOrder, renamesOf, type TableRename } from './renames.ts'
@@ -260,18 +250,6 @@ function indexesInTheWay(was: Schema, after: Schema, ways: ReadonlyMap<Table, Wa
   return was.tables.flatMap((table) => {
     const next = find(after.tables, table.name)
     const how = next === undefined ? undefined : ways.get(next)?.how
-<<<<<<< HEAD
-    const goes = how !== 'nothing' && how !== 'alter'
-    return table.indexes
-      .filter((index) => {
-        const again = wanted.find((one) => folded(one.index.name) === folded(index.name))
-        const same = again !== undefined && again.table === next
-        return goes
-          ? again !== undefined && !same
-          : !same || indexText(again.table, again.index) !== indexText(table, index)
-      })
-      .map((index) => index.name)
-=======
     const goes = (index: Index) => {
       const again = wanted.get(folded(index.name))
       const moves = again !== undefined && again.table !== next
@@ -280,7 +258,6 @@ function indexesInTheWay(was: Schema, after: Schema, ways: ReadonlyMap<Table, Wa
       return how !== 'rebuild' && indexText(again.table, again.index) !== indexText(table, index)
     }
     return table.indexes.filter(goes).map((index) => index.name)
->>>>>>> wt-b
   })
 }
 
@@ -418,16 +395,6 @@ function notesOf(before: Table | undefined, after: Table, way: Way | undefined):
 
 /** Rules that rows of a table must obey from now on. One about a column that is NULL everywhere is obeyed. */
 function newRules(before: Table, after: Table): string[] {
-<<<<<<< HEAD
-  const rules = (table: Table) => [
-    ...[table.primaryKey, ...table.uniques].flatMap((key) =>
-      key ? [`UNIQUE (${key.columns.join(', ')})`] : [],
-    ),
-    ...table.indexes.filter(({ unique }) => unique).map((index) => `the unique index ${index.name}`),
-    ...table.checks.map((check) => checkText({ expression: check.expression })),
-    ...table.foreignKeys.map(({ columns, to }) => `a foreign key (${columns.join(', ')}) to ${to.name}`),
-    ...(table.strict ? ['STRICT'] : []),
-=======
   const isNull = (column: string) => {
     const made = find(after.columns, column)
     return find(before.columns, column) === undefined && made?.default === undefined && !made?.generated
@@ -450,7 +417,6 @@ function newRules(before: Table, after: Table): string[] {
       columns,
     ]),
     ...(table.strict ? [['STRICT', []] as [string, string[]]] : []),
->>>>>>> wt-b
   ]
   const had = new Set(rules(before).map(([rule]) => folded(rule)))
   return rules(after).flatMap(([rule, columns]) =>

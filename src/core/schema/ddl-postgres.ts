@@ -256,13 +256,9 @@ export function partitionTexts(table: Table, { tables }: Schema): string[] {
     const alter = `ALTER TABLE ${path(table)} ALTER COLUMN ${name(column.name)}`
     if (own === undefined || column.generated !== undefined) return []
     const fallback =
-<<<<<<< HEAD
-      column.default === undefined ? 'DROP DEFAULT' : `SET DEFAULT ${defaultText(column.default)}`
-=======
       column.default === undefined
         ? 'DROP DEFAULT'
         : `SET DEFAULT ${defaultText(column.default, column.type)}`
->>>>>>> wt-b
     return [
       ...(own.default === column.default ? [] : [`${alter} ${fallback}`]),
       ...(own.nullable && !column.nullable ? [`${alter} SET NOT NULL`] : []),
