@@ -328,13 +328,10 @@ const TYPES: Readonly<Record<string, readonly [file: string, type: string]>> = {
   StatusResult: ['index.ts', 'StatusResult'],
   StashListResult: ['index.ts', 'StashListResult'],
   StashDropResult: ['index.ts', 'StashDropResult'],
-<<<<<<< HEAD
-  VerifyResult: ['index.ts', 'VerifyResult'],
-=======
   ParityResult: ['index.ts', 'ParityResult'],
   Difference: ['index.ts', 'Difference'],
   Exception: ['index.ts', 'Exception'],
->>>>>>> wt-d
+  VerifyResult: ['index.ts', 'VerifyResult'],
   NewResult: ['index.ts', 'NewResult'],
   BackupResult: ['index.ts', 'BackupResult'],
   RestoreResult: ['index.ts', 'RestoreResult'],
