@@ -345,7 +345,7 @@ for (const kind of KINDS) {
 
     test('14 many migrations', async () => {
       const more = Object.fromEntries(
-        Array.from({ length: 40 }, (_, i) => i + 2).flatMap((n) => [
+        Array.from({ length: 20 }, (_, i) => i + 2).flatMap((n) => [
           [
             `${n}_t`,
             n % 2
