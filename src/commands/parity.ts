@@ -1,7 +1,6 @@
 import { MigrateError } from '../core/errors.ts'
 import type { Dialect } from '../core/migrations.ts'
 import { type Difference, diff, type Rules } from '../core/schema/diff.ts'
-import { loadExpressions } from '../core/schema/expressions.ts'
 import type { Schema } from '../core/schema/model.ts'
 import {
   type AcceptedPair,
@@ -64,6 +63,7 @@ export async function parity(options: ParityOptions = {}): Promise<ParityResult>
     warnings.push(message)
     logger?.warn(message)
   }
+  const { loadExpressions } = await import('../core/schema/expressions.ts')
   const rules = parityRules(await loadExpressions(), { pairs, strict })
   const { schemas, at, found } = await (each ? replayEach : replayAll)(rules, exceptions, options)
   for (const exception of exceptions.filter((one) => !found.used.has(one))) {

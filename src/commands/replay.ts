@@ -1,5 +1,6 @@
 import { MigrateError } from '../core/errors.ts'
 import { type Dialect, type Migration, type MigrationSource, readMigrations } from '../core/migrations.ts'
+import { planUp } from '../core/plan.ts'
 import type { Schema } from '../core/schema/model.ts'
 import type { Script } from '../core/script.ts'
 import { list } from '../core/text.ts'
@@ -22,7 +23,11 @@ export interface Replay {
   readonly database: Database
   /** All of them, in order. */
   readonly migrations: readonly Migration[]
-  /** Applies those that it has not come to yet: all of them, or up to this id, itself included. */
+  /**
+   * Applies those that it has not come to yet: all of them, or up to this one, itself included.
+   *
+   * @throws UNKNOWN_ID and what `up` throws of a script
+   */
   up(to?: string): Promise<void>
   /** Runs any script as one of its direction would be; the history knows nothing of it. */
   run(script: Script): Promise<void>
@@ -73,7 +78,7 @@ async function replayOn(
     database,
     migrations,
     up: async (to) => {
-      const end = to === undefined ? migrations.length : ids.indexOf(to) + 1
+      const end = to === undefined ? migrations.length : planUp(migrations, [], { to }).length
       const steps = migrations
         .slice(next, end)
         .map(({ id, up, down }) => ({ id, script: up, down: down?.() }))

@@ -483,6 +483,34 @@ const EXAMPLES: readonly (readonly [of: string, sqlite: string, postgres: string
   ],
 ]
 
+/** docs/pairs.md. */
+function pairsPage(): string {
+  const cell = (text: string) => text.replaceAll('|', '\\|')
+  const strict = (pair: (typeof PAIRS)[number]) => {
+    if (pair.strict === undefined) return 'equal'
+    return pair.strict === true ? 'different' : `only ${pair.strict}`
+  }
+  const rows = PAIRS.map((pair) => [
+    pair.of,
+    cell(pair.sqlite),
+    cell(pair.postgres),
+    cell(pair.reason),
+    strict(pair),
+  ])
+  const head = ['What', 'SQLite', 'PostgreSQL', 'Why they are equal', 'With `--strict`']
+  const lines = [head, head.map(() => '---'), ...rows].map((cells) => `| ${cells.join(' | ')} |`)
+  return `# What counts as equal
+
+\`nexflow-migrate parity\` replays the migrations on a SQLite and on a PostgreSQL database and compares what they end in. What is written differently and means the same stands in this table, which \`parity --pairs\` prints; all else is a difference. \`(n)\` stands for any length and precision. A project adds pairs of its own, and exceptions, [in its config file](./formats.md#config-file).
+
+${lines.join('\n')}
+
+Names of tables, columns and indexes are the same in any case. A type of SQLite that is not in the table counts as the one whose affinity it has: [NVARCHAR as TEXT, STRING as NUMERIC](https://sqlite.org/datatype3.html#determination_of_column_affinity).
+
+Different are, among others: an index that has another name, a unique index and a unique constraint, ON DELETE RESTRICT and NO ACTION, a foreign key of 32 bits to a key of 64.
+`
+}
+
 describe('4 the table of pairs', { concurrency: 2 }, () => {
   test('4.1 every name on the left is equal to every name on the right', async () => {
     assert.deepEqual(texts(await compare(typeTables(false))), [])
@@ -511,7 +539,16 @@ describe('4 the table of pairs', { concurrency: 2 }, () => {
     })
   }
 
-  test('4.4 what the table does not say is different', async () => {
+  test('4.4 the page shows it', () => {
+    const page = join(import.meta.dirname, '../../docs/pairs.md')
+    // After a change of the table: WRITE_DOCS=1 npm test test/commands/parity.test.ts && npm run fix
+    if (process.env.WRITE_DOCS !== undefined) writeFileSync(page, pairsPage())
+    // Biome aligns the columns.
+    const bare = (text: string) => text.replaceAll(/ +/g, ' ').replaceAll(/-{3,}/g, '---')
+    assert.equal(bare(readFileSync(page, 'utf8')), bare(pairsPage()))
+  })
+
+  test('4.5 what the table does not say is different', async () => {
     const different: readonly (readonly [string, string, string])[] = [
       ['TEXT', 'integer', 'type is TEXT in SQLite and integer in PostgreSQL'],
       ['INTEGER', 'text', 'type is INTEGER in SQLite and text in PostgreSQL'],
@@ -537,7 +574,7 @@ describe('4 the table of pairs', { concurrency: 2 }, () => {
     )
   })
 
-  test('4.5 with strict, 64 bits are not 32', async () => {
+  test('4.6 with strict, 64 bits are not 32', async () => {
     const files = both('CREATE TABLE a (x INTEGER, y REAL)', 'CREATE TABLE a (x integer, y real)')
     assert.deepEqual(texts(await compare(files, { strict: true })), [
       'a: column x: type is INTEGER in SQLite and integer, which has 32 bits in PostgreSQL',

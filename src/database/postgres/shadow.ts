@@ -125,13 +125,23 @@ function withName(url: string, name: string): string {
   return url.replace(/^([^:]+:\/\/[^/?#]*)(?:\/[^?#]*)?/, `$1/${name}`)
 }
 
+/** What is used of it. Its own types need those of Emscripten. */
+interface PgliteModule {
+  readonly PGlite: { create(): Promise<Pglite> }
+}
+
+interface Pglite {
+  execProtocolRaw(message: Uint8Array): Promise<Uint8Array>
+  close(): Promise<void>
+}
+
 /** Each database is a PostgreSQL of its own, in this process. */
 function withPglite<T>(
   module: string,
   signal: AbortSignal | undefined,
   work: (make: MakeShadow) => Promise<T>,
 ): Promise<T> {
-  const { PGlite }: typeof import('@electric-sql/pglite') = createRequire(import.meta.url)(module)
+  const { PGlite }: PgliteModule = createRequire(import.meta.url)(module)
   return work(async (use) => {
     throwIfStopped(signal)
     const pglite = await PGlite.create()
