@@ -61,11 +61,31 @@ const shape = (dialect: Dialect) =>
     ),
     key: fc.constantFrom('none', 'id', 'counted', 'both'),
     references: fc.array(
-      fc.record({ table: fc.nat(3), onDelete: fc.constantFrom<Action>('CASCADE', 'SET NULL', 'NO ACTION'), deferred: fc.boolean() }),
+      fc.record({
+        table: fc.nat(3),
+        onDelete: fc.constantFrom<Action>('CASCADE', 'SET NULL', 'NO ACTION'),
+        deferred: fc.boolean(),
+      }),
       { maxLength: 2 },
     ),
     extras: fc.uniqueArray(
-      fc.constantFrom('unique', 'named unique', 'check', 'named check', 'generated', 'index', 'unique index', 'partial index', 'expression index', 'view', 'trigger', 'strict', 'without rowid', 'comment', 'unlogged'),
+      fc.constantFrom(
+        'unique',
+        'named unique',
+        'check',
+        'named check',
+        'generated',
+        'index',
+        'unique index',
+        'partial index',
+        'expression index',
+        'view',
+        'trigger',
+        'strict',
+        'without rowid',
+        'comment',
+        'unlogged',
+      ),
       { maxLength: 5 },
     ),
   })
@@ -79,18 +99,35 @@ export function schemas(dialect: Dialect): fc.Arbitrary<Schema> {
       names: fc.uniqueArray(fc.constantFrom(...TABLES), { maxLength: 4 }),
       shapes: fc.array(shape(dialect), { minLength: 4, maxLength: 4 }),
       values: fc.shuffledSubarray(['sad', 'happy', 'odd'], { maxLength: 3 }),
-      more: fc.record({ function: fc.boolean(), sequence: fc.boolean(), view: fc.boolean(), small: fc.boolean() }),
+      more: fc.record({
+        function: fc.boolean(),
+        sequence: fc.boolean(),
+        view: fc.boolean(),
+        small: fc.boolean(),
+      }),
     })
     .map(({ names, shapes, values, more }) => {
       const tables = names.map((name, i) => tableOf(dialect, name, shapes[i] as Shape, names))
-      const has = (name: string, extra: Shape['extras'][number]) => shapes[names.indexOf(name)]?.extras.includes(extra)
+      const has = (name: string, extra: Shape['extras'][number]) =>
+        shapes[names.indexOf(name)]?.extras.includes(extra)
       const views = names.filter((name) => has(name, 'view')).map((name) => viewOf(dialect, name))
       const triggers = names.filter((name) => has(name, 'trigger')).map((name) => triggerOf(dialect, name))
       const [first] = views
       const all: Schema = {
         ...emptySchema(dialect),
         tables,
-        views: first && more.view ? [...views, { ...first, name: 'a_second', query: `SELECT id AS number FROM ${first.name}` , columns: [{ name: 'number', type: '', kind: 'other' }] }] : views,
+        views:
+          first && more.view
+            ? [
+                ...views,
+                {
+                  ...first,
+                  name: 'a_second',
+                  query: `SELECT id AS number FROM ${first.name}`,
+                  columns: [{ name: 'number', type: '', kind: 'other' }],
+                },
+              ]
+            : views,
         triggers,
       }
       if (dialect === 'sqlite') return all
@@ -99,24 +136,58 @@ export function schemas(dialect: Dialect): fc.Arbitrary<Schema> {
         ...all,
         enums: [{ schema: '', name: 'mood', values: ['ok', ...values] }],
         domains: [
-          { schema: '', name: 'positive', type: more.small ? 'integer' : 'bigint', nullable: true, checks: [{ name: 'positive_check', expression: `VALUE > ${values.length - 9}` }] },
+          {
+            schema: '',
+            name: 'positive',
+            type: more.small ? 'integer' : 'bigint',
+            nullable: true,
+            checks: [{ name: 'positive_check', expression: `VALUE > ${values.length - 9}` }],
+          },
         ],
-        sequences: more.sequence ? [{ schema: '', name: 'numbers', type: 'bigint', start: '1', increment: String(1 + values.length), min: '1', max: '9223372036854775807', cycle: more.small }] : [],
+        sequences: more.sequence
+          ? [
+              {
+                schema: '',
+                name: 'numbers',
+                type: 'bigint',
+                start: '1',
+                increment: String(1 + values.length),
+                min: '1',
+                max: '9223372036854775807',
+                cycle: more.small,
+              },
+            ]
+          : [],
         functions: [
           { schema: '', name: 'bump', arguments: '', sql: bump },
-          ...(more.function ? [{ schema: '', name: 'is_ok', arguments: 'mood', sql: `CREATE FUNCTION is_ok(m mood) RETURNS ${more.small ? 'boolean' : 'text'} LANGUAGE sql AS $$ SELECT ${more.small ? `m = 'ok'` : 'm::text'} $$` }] : []),
+          ...(more.function
+            ? [
+                {
+                  schema: '',
+                  name: 'is_ok',
+                  arguments: 'mood',
+                  sql: `CREATE FUNCTION is_ok(m mood) RETURNS ${more.small ? 'boolean' : 'text'} LANGUAGE sql AS $$ SELECT ${more.small ? `m = 'ok'` : 'm::text'} $$`,
+                },
+              ]
+            : []),
         ],
       }
     })
 }
 
-function tableOf(dialect: Dialect, name: string, { columns, key, references, extras }: Shape, names: readonly string[]): Table {
+function tableOf(
+  dialect: Dialect,
+  name: string,
+  { columns, key, references, extras }: Shape,
+  names: readonly string[],
+): Table {
   const postgres = dialect === 'postgres'
   const has = (extra: Shape['extras'][number]) => extras.includes(extra)
   const strict = !postgres && has('strict')
   const withoutRowid = !postgres && has('without rowid') && key !== 'none' && key !== 'counted'
   const type = postgres ? 'integer' : 'INTEGER'
-  const counted = key !== 'counted' ? {} : { identity: postgres ? ('serial' as const) : ('autoincrement' as const) }
+  const counted =
+    key !== 'counted' ? {} : { identity: postgres ? ('serial' as const) : ('autoincrement' as const) }
   const parents = [...new Set(references.map(({ table }) => names[table]).filter((one) => one !== undefined))]
   const own: Column[] = [
     { name: 'id', type, kind: 'integer', nullable: false, ...counted },
@@ -129,14 +200,23 @@ function tableOf(dialect: Dialect, name: string, { columns, key, references, ext
     ...parents.map((parent) => ({ name: `${parent}_id`, type, kind: 'integer' as const, nullable: true })),
   ]
   const [first] = own.slice(1).filter((column) => column.kind !== 'json')
-  if (has('generated')) own.push({ name: 'twice', type, kind: 'integer', nullable: true, generated: { expression: 'id * 2', stored: true } })
+  if (has('generated'))
+    own.push({
+      name: 'twice',
+      type,
+      kind: 'integer',
+      nullable: true,
+      generated: { expression: 'id * 2', stored: true },
+    })
   const text = own.find(({ kind }) => kind === 'text')
   return {
     schema: '',
     name,
     columns: own,
     ...((key === 'id' || key === 'counted') && { primaryKey: { columns: ['id'] } }),
-    ...(key === 'both' && { primaryKey: { columns: first && !first.nullable ? ['id', first.name] : ['id'] } }),
+    ...(key === 'both' && {
+      primaryKey: { columns: first && !first.nullable ? ['id', first.name] : ['id'] },
+    }),
     // Whoever refers to it needs a key.
     uniques: [
       { columns: ['id'], name: `${name} id` },
@@ -156,7 +236,9 @@ function tableOf(dialect: Dialect, name: string, { columns, key, references, ext
     }),
     checks: [
       ...(has('check') ? [{ expression: 'id >= 0' }] : []),
-      ...(has('named check') && text ? [{ name: `${name}_text`, expression: `${quoted(text.name)} <> 'bad' AND id > -5` }] : []),
+      ...(has('named check') && text
+        ? [{ name: `${name}_text`, expression: `${quoted(text.name)} <> 'bad' AND id > -5` }]
+        : []),
     ],
     exclusions: [],
     indexes: indexesOf(dialect, name, first, text, has),
@@ -175,11 +257,29 @@ function indexesOf(
 ): Index[] {
   const postgres = dialect === 'postgres'
   return [
-    ...(has('index') && first ? [{ name: `${table}_first`, unique: false, parts: [{ column: first.name, desc: true as const }] }] : []),
-    ...(has('unique index') && first ? [{ name: `${table}_one`, unique: true, parts: [{ column: 'id' }, { column: first.name }] }] : []),
-    ...(has('partial index') ? [{ name: 'some_partial', unique: false, parts: [{ column: 'id' }], where: 'id > 3' }].map((one) => ({ ...one, name: `${table}_partial` })) : []),
+    ...(has('index') && first
+      ? [{ name: `${table}_first`, unique: false, parts: [{ column: first.name, desc: true as const }] }]
+      : []),
+    ...(has('unique index') && first
+      ? [{ name: `${table}_one`, unique: true, parts: [{ column: 'id' }, { column: first.name }] }]
+      : []),
+    ...(has('partial index')
+      ? [{ name: 'some_partial', unique: false, parts: [{ column: 'id' }], where: 'id > 3' }].map((one) => ({
+          ...one,
+          name: `${table}_partial`,
+        }))
+      : []),
     ...(has('expression index') && text
-      ? [{ name: `${table} lower`, unique: false, parts: [{ expression: `lower(${quoted(text.name)})` }, { expression: postgres ? 'id + 1' : 'id + 1' }] }]
+      ? [
+          {
+            name: `${table} lower`,
+            unique: false,
+            parts: [
+              { expression: `lower(${quoted(text.name)})` },
+              { expression: postgres ? 'id + 1' : 'id + 1' },
+            ],
+          },
+        ]
       : []),
   ]
 }
@@ -200,6 +300,9 @@ function viewOf(dialect: Dialect, table: string): Schema['views'][number] {
 function triggerOf(dialect: Dialect, table: string): Schema['triggers'][number] {
   const name = `${table.toLowerCase()}_touch`
   const head = `CREATE TRIGGER ${name} AFTER INSERT ON "${table}"`
-  const body = dialect === 'postgres' ? 'FOR EACH ROW EXECUTE FUNCTION bump()' : `BEGIN UPDATE "${table}" SET id = id WHERE id = NEW.id; END`
+  const body =
+    dialect === 'postgres'
+      ? 'FOR EACH ROW EXECUTE FUNCTION bump()'
+      : `BEGIN UPDATE "${table}" SET id = id WHERE id = NEW.id; END`
   return { schema: '', name, table, timing: 'AFTER', events: ['INSERT'], sql: `${head} ${body}` }
 }

@@ -8,13 +8,19 @@ import { emptySchema, type Schema, type Table } from '../../src/core/schema/mode
 import { tablesInOrder } from '../../src/core/schema/order.ts'
 import { introspect as introspectPostgres } from '../../src/database/postgres/introspect.ts'
 import { introspect as introspectSqlite } from '../../src/database/sqlite/introspect.ts'
+import { type Logger, up } from '../../src/index.ts'
 import { KINDS, type Kind } from '../matrix.ts'
 import { schemas } from '../schemas.ts'
+
+const SILENT: Logger = { info: () => {}, warn: () => {} }
 
 /** A database that is emptied again and again. */
 interface Ground {
   clear(): Promise<void>
   run(sql: string): Promise<void>
+  /** Runs a script as this tool does. */
+  migrate(sql: string, notes?: readonly string[]): Promise<void>
+  rows(sql: string): Promise<Record<string, unknown>[]>
   schema(): Promise<Schema>
   count(table: string): Promise<number>
 }
@@ -25,12 +31,21 @@ async function onGround(kind: Kind, work: (ground: Ground) => Promise<void>): Pr
     const clear = async () => {
       native.close()
       native = new DatabaseSync(':memory:')
-      // As the tool does where a script drops a table that others refer to.
+      // The tests write rows of a circle one after the other.
       native.exec('PRAGMA foreign_keys = OFF')
+    }
+    // With strict, what a rebuild forgets is an error.
+    const migrate = async (sql: string, notes: readonly string[] = []) => {
+      native.exec('PRAGMA foreign_keys = ON')
+      const migrations = [{ name: '1_all.up.sql', sql: sql || '-- migrate: nothing at all' }]
+      const strict = !notes.some((note) => note.includes('without AUTOINCREMENT'))
+      await up({ database: native, migrations, strict, logger: SILENT })
     }
     return work({
       clear,
       run: async (sql) => native.exec(`BEGIN; ${sql}; COMMIT`),
+      migrate,
+      rows: async (sql) => native.prepare(sql).all(),
       schema: async () => introspectSqlite(native),
       count: async (table) => Number(native.prepare(`SELECT count(*) AS n FROM "${table}"`).get()?.n),
     })
@@ -42,14 +57,19 @@ async function onGround(kind: Kind, work: (ground: Ground) => Promise<void>): Pr
       const results = await client.query(sql)
       return (Array.isArray(results) ? results : [results]).map((result) => result.rows)
     }
+    const run = async (sql: string) => {
+      await client.query(`BEGIN; ${sql}; COMMIT`)
+    }
     try {
       await work({
         clear: async () => {
-          await client.query('ROLLBACK; DROP SCHEMA public CASCADE; DROP SCHEMA IF EXISTS "Other" CASCADE; CREATE SCHEMA public')
+          await client.query(
+            'ROLLBACK; DROP SCHEMA public CASCADE; DROP SCHEMA IF EXISTS "Other" CASCADE; CREATE SCHEMA public',
+          )
         },
-        run: async (sql) => {
-          await client.query(`BEGIN; ${sql}; COMMIT`)
-        },
+        run,
+        migrate: run,
+        rows: async (sql) => (await rows(sql))[0] ?? [],
         schema: () => introspectPostgres(rows),
         count: async (table) => Number((await rows(`SELECT count(*) AS n FROM "${table}"`))[0]?.[0]?.n),
       })
@@ -77,12 +97,14 @@ function rowsOf(table: Table, dialect: Schema['dialect']): string[] {
   }
   const names = columns.map(({ name }) => `"${name}"`).join(', ')
   return [0, 1, 2].map(
-    (i) => `INSERT INTO "${table.name}" (${names}) VALUES (${columns.map((column) => value(column, i)).join(', ')})`,
+    (i) =>
+      `INSERT INTO "${table.name}" (${names}) VALUES (${columns.map((column) => value(column, i)).join(', ')})`,
   )
 }
 
 function plain(schema: Schema): Schema {
-  const byName = <T extends { name: string }>(all: readonly T[]) => [...all].sort((a, b) => (a.name < b.name ? -1 : 1))
+  const byName = <T extends { name: string }>(all: readonly T[]) =>
+    [...all].sort((a, b) => (a.name < b.name ? -1 : 1))
   return { ...schema, tables: schema.tables.map((table) => ({ ...table, columns: byName(table.columns) })) }
 }
 
@@ -153,7 +175,20 @@ lines';
   ),
 }
 
-const RUNS = Number(process.env.RUNS ?? 40)
+/** https://sqlite.org/lang_keywords.html */
+const SQLITE_KEYWORDS =
+  `abort action add after all alter always analyze and as asc attach autoincrement before begin between by cascade case
+   cast check collate column commit conflict constraint create cross current current_date current_time
+   current_timestamp database default deferrable deferred delete desc detach distinct do drop each else end escape
+   except exclude exclusive exists explain fail filter first following for foreign from full generated glob group
+   groups having if ignore immediate in index indexed initially inner insert instead intersect into is isnull join key
+   last left like limit match materialized natural no not nothing notnull null nulls of offset on or order others outer
+   over partition plan pragma preceding primary query raise range recursive references regexp reindex release rename
+   replace restrict returning right rollback row rows savepoint select set table temp temporary then ties to
+   transaction trigger unbounded union unique update using vacuum values view virtual when where window with
+   without`.split(/\s+/)
+
+const RUNS = { sqlite: 150, postgres: 15 }
 
 for (const kind of KINDS) {
   describe(kind.label, () => {
@@ -172,7 +207,7 @@ for (const kind of KINDS) {
             assert.deepEqual(await ground.schema(), first)
             assert.equal(scriptText(createSchema(await ground.schema())), dump)
           }),
-          { numRuns: RUNS },
+          { numRuns: Number(process.env.RUNS ?? RUNS[dialect]) },
         ),
       ))
 
@@ -195,7 +230,7 @@ for (const kind of KINDS) {
             const script = scriptText(statements)
             const may = withRows && notes.some((note) => /fails if|look at its values/.test(note))
             try {
-              await ground.run(script)
+              await ground.migrate(script, notes)
             } catch (error) {
               if (may) return
               throw new Error(`${error}\n${script}\n${notes.join('\n')}`, { cause: error })
@@ -208,7 +243,7 @@ for (const kind of KINDS) {
               assert.equal(await ground.count(name), stayed ? 3 : 0, name)
             }
           }),
-          { numRuns: RUNS },
+          { numRuns: Number(process.env.RUNS ?? RUNS[dialect]) },
         ),
       ))
 
@@ -231,5 +266,170 @@ for (const kind of KINDS) {
         assert.deepEqual(await ground.schema(), rich, dump)
         assert.deepEqual(alterSchema(rich, rich), { statements: [], notes: [] })
       }))
+
+    test('4 a name that is a keyword is quoted where it must be, and means itself', () =>
+      onGround(kind, async (ground) => {
+        await ground.clear()
+        const known =
+          dialect === 'postgres'
+            ? (await ground.rows('SELECT word FROM pg_get_keywords()')).map(({ word }) => String(word))
+            : SQLITE_KEYWORDS
+        const words = [...known, 'Mixed', 'two words', 'größe', '1st', '$1', "it's", 'a"b']
+        const columns = words.map((word) => ({
+          name: word,
+          type: 'integer',
+          kind: 'integer' as const,
+          nullable: true,
+        }))
+        const none = { uniques: [], foreignKeys: [], checks: [], exclusions: [] }
+        const wide = { schema: '', name: 'wide one', columns, ...none, indexes: [] }
+        const tables = words.map((name) => {
+          const indexes = [{ name: `${name} index`, unique: false, parts: [{ column: name }] }]
+          return { ...wide, name, columns: columns.filter((column) => column.name === name), indexes }
+        })
+        const schema = { ...emptySchema(dialect), tables: [wide, ...tables] }
+        await ground.run(scriptText(createSchema(schema)))
+        const names = ({ tables }: Schema) =>
+          tables.map(({ name, columns }) => [name, ...columns.map((column) => column.name)].join()).sort()
+        assert.deepEqual(names(await ground.schema()), names(schema))
+      }))
+
+    test('5 what has another name is renamed, with its rows', () =>
+      onGround(kind, async (ground) => {
+        const [text, number] = dialect === 'sqlite' ? ['TEXT', 'INTEGER'] : ['text', 'integer']
+        const make = (users: string, posts: string, name: string, more = '') => `
+          CREATE TABLE ${users} (id ${number} PRIMARY KEY, ${name} ${text} CHECK (${name} <> '')${more});
+          CREATE TABLE ${posts} (id ${number} PRIMARY KEY, author ${number} REFERENCES ${users} (id));
+          CREATE INDEX by_name ON ${users} (${name}) WHERE ${name} <> 'x';
+          CREATE VIEW named AS SELECT ${name} AS n FROM ${users};`
+        // Names that are swapped, a name that was another table's, a column that is changed beside.
+        for (const [users, posts, name, more] of [
+          ['people', 'posts', 'title', undefined],
+          ['people', 'posts', 'title', `, extra ${number} NOT NULL DEFAULT 3 CHECK (extra > 1)`],
+          ['posts', 'users', 'name', undefined],
+          ['notes', 'posts', 'name', `, CHECK (id > 0)`],
+        ] as const) {
+          await ground.clear()
+          await ground.run(make(users, posts, name, more))
+          const after = await ground.schema()
+          await ground.clear()
+          await ground.run(`${make('users', 'posts', 'name')} CREATE TABLE notes (id ${number} PRIMARY KEY);`)
+          await ground.run(`INSERT INTO users VALUES (1, 'a'), (2, 'b'); INSERT INTO posts VALUES (7, 2)`)
+          const before = await ground.schema()
+          const { statements } = alterSchema(before, after, {
+            tables: { users, ...(posts !== 'posts' && { posts }) },
+            columns: { ...(name !== 'name' && { [`${users}.name`]: name }) },
+          })
+          const script = scriptText(statements)
+          await ground.migrate(script)
+          const now = await ground.schema()
+          assert.deepEqual(alterSchema(now, after).statements, [], script)
+          assert.deepEqual(plain(now), plain(after), script)
+          assert.equal((await ground.rows('SELECT n FROM named')).length, 2)
+          assert.equal((await ground.rows(`SELECT author FROM ${posts}`))[0]?.author, 2)
+        }
+      }))
   })
 }
+
+describe('rows', () => {
+  const alter = async (ground: Ground, before: string, after: string) => {
+    await ground.clear()
+    await ground.run(after)
+    const wanted = await ground.schema()
+    await ground.clear()
+    await ground.run(before)
+    const { statements, notes } = alterSchema(await ground.schema(), wanted)
+    await ground.migrate(scriptText(statements))
+    return notes
+  }
+
+  for (const kind of KINDS) {
+    const sqlite = kind.dialect === 'sqlite'
+
+    test(`1 NULLs become the default: ${kind.label}`, () =>
+      onGround(kind, async (ground) => {
+        const notes = await alter(
+          ground,
+          `CREATE TABLE t (id INTEGER PRIMARY KEY, a TEXT); INSERT INTO t VALUES (1, NULL), (2, 'b')`,
+          `CREATE TABLE t (id INTEGER PRIMARY KEY, a TEXT NOT NULL DEFAULT 'none')`,
+        )
+        assert.deepEqual(
+          (await ground.rows('SELECT a FROM t ORDER BY id')).map(({ a }) => a),
+          ['none', 'b'],
+        )
+        assert.match(notes[0] ?? '', /^NULLs in t\.a become 'none'/)
+      }))
+
+    test(`2 ids of deleted rows are not given again: ${kind.label}`, () =>
+      onGround(kind, async (ground) => {
+        const id = sqlite ? 'INTEGER PRIMARY KEY AUTOINCREMENT' : 'SERIAL PRIMARY KEY'
+        await alter(
+          ground,
+          `CREATE TABLE t (id ${id}, a TEXT); INSERT INTO t (a) VALUES ('a'), ('b'); DELETE FROM t`,
+          `CREATE TABLE t (id ${id}, a TEXT CHECK (a <> ''))`,
+        )
+        assert.deepEqual((await ground.rows(`INSERT INTO t (a) VALUES ('c') RETURNING id`))[0]?.id, 3)
+      }))
+
+    test(`3 values get another type: ${kind.label}`, () =>
+      onGround(kind, async (ground) => {
+        const [from, to] = sqlite
+          ? ['a TEXT, b INTEGER, c TEXT, d BLOB', 'a INTEGER, b TEXT, c BLOB, d TEXT']
+          : [
+              'a text, b integer, c text, d boolean DEFAULT true',
+              "a integer, b text DEFAULT 'x', c jsonb, d bigint DEFAULT 1",
+            ]
+        const strict = sqlite ? ' STRICT' : ''
+        await alter(
+          ground,
+          `CREATE TABLE t (${from})${strict}; INSERT INTO t VALUES ('12', 34, '{"a": 1}', ${sqlite ? "x'61'" : 'true'})`,
+          `CREATE TABLE t (${to})${strict}`,
+        )
+        const [row] = await ground.rows('SELECT a, b, d FROM t')
+        assert.deepEqual({ ...row }, sqlite ? { a: 12, b: '34', d: 'a' } : { a: 12, b: '34', d: '1' })
+      }))
+
+    if (sqlite) continue
+    test(`4 an enum gets a value, loses one, and has one as a default at once: ${kind.label}`, () =>
+      onGround(kind, async (ground) => {
+        const make = (values: string, fallback: string) =>
+          `CREATE TYPE mood AS ENUM (${values}); CREATE TABLE t (m mood DEFAULT ${fallback}, all_m mood[]);
+           CREATE INDEX ok ON t (m) WHERE m <> 'ok'; CREATE VIEW v AS SELECT m FROM t;
+           CREATE FUNCTION f(m mood) RETURNS mood LANGUAGE sql AS 'SELECT m';`
+        const rows = `INSERT INTO t VALUES ('ok', '{ok}');`
+        await alter(
+          ground,
+          `${make("'ok', 'sad'", 'NULL')}${rows}`,
+          make("'first', 'ok', 'mid', 'sad', 'last'", 'NULL'),
+        )
+        const notes = await alter(
+          ground,
+          `${make("'ok', 'sad'", "'sad'")}${rows}`,
+          make("'new', 'ok'", "'new'"),
+        )
+        assert.match(notes.join(), /the enum mood loses sad/)
+        assert.equal((await ground.rows('INSERT INTO t DEFAULT VALUES RETURNING m::text'))[0]?.m, 'new')
+      }))
+
+    test(`5 ids of identity and serial go on from each other: ${kind.label}`, () =>
+      onGround(kind, async (ground) => {
+        const ids = [
+          'SERIAL',
+          'INTEGER GENERATED ALWAYS AS IDENTITY',
+          'BIGSERIAL',
+          'BIGINT GENERATED BY DEFAULT AS IDENTITY',
+        ]
+        for (const [i, from] of ids.entries()) {
+          const to = ids[(i + 1) % ids.length]
+          const make = (id: string | undefined) => `CREATE TABLE t (id ${id} PRIMARY KEY, a text);`
+          await alter(ground, `${make(from)} INSERT INTO t (a) VALUES ('a'), ('b')`, make(to))
+          assert.equal(
+            Number((await ground.rows(`INSERT INTO t (a) VALUES ('c') RETURNING id`))[0]?.id),
+            3,
+            to,
+          )
+        }
+      }))
+  }
+})

@@ -44,7 +44,15 @@ import {
 } from './model.ts'
 import { namesIn, nameText, pathText, stringText } from './names.ts'
 import { tablesInOrder } from './order.ts'
-import { freeName, type Renames, renameAll, renameOrder, renamesOf, type TableRename } from './renames.ts'
+import {
+  freeName,
+  type Rename,
+  type Renames,
+  renameAll,
+  renameOrder,
+  renamesOf,
+  type TableRename,
+} from './renames.ts'
 
 /** What is done, in an order in which nothing is in the way of anything. */
 const STAGES = [
@@ -89,6 +97,8 @@ interface Work {
   readonly replaced: readonly { readonly old: Enum | Domain; readonly aside: string }[]
   /** Targets of comments that are gone with what is made anew. */
   readonly anew: Set<string>
+  /** Indexes that get other names; so do the constraints that they are of. */
+  readonly indexes: (Rename & { readonly schema: string })[]
   put(stage: Stage, ...statements: string[]): void
   note(note: string): void
 }
@@ -127,12 +137,15 @@ export function alterPostgres(before: Schema, after: Schema, told: Renames): Alt
     replaced,
     pairs: pairsOf(was, after, kept, new Set(replaced.map(({ old }) => old.name))),
     anew: new Set(),
+    indexes: [],
     put: (stage, ...statements) => sql[stage].push(...statements),
     note: (note) => notes.push(note),
   }
   const gone = [
     ...before.tables.filter((table) => !stays.includes(table)),
-    ...tablesInOrder(was).filter((table) => isGone(work, table)).toReversed(),
+    ...tablesInOrder(was)
+      .filter((table) => isGone(work, table))
+      .toReversed(),
   ]
   dropTables(gone, work, before)
   queries(before, work, touchedBy(work, kept, gone))
@@ -142,6 +155,11 @@ export function alterPostgres(before: Schema, after: Schema, told: Renames): Alt
     constraints(pair, work)
     indexes(pair, work)
     columns(pair, work)
+  }
+  for (const [schema, all] of Map.groupBy(work.indexes, (one) => one.schema)) {
+    for (const { from, to } of renameOrder(all, namesOf(all))) {
+      work.put('rename', `ALTER INDEX ${path({ schema, name: from })} RENAME TO ${name(to)}`)
+    }
   }
   newTables(work)
   comments(work)
@@ -178,7 +196,8 @@ function pairsOf(
       return had !== undefined && isRetyped(had, column, replaced)
     })
     const speaks = ({ generated }: Column) =>
-      generated !== undefined && retyped.some((one) => namesIn('postgres', generated.expression).has(one.name))
+      generated !== undefined &&
+      retyped.some((one) => namesIn('postgres', generated.expression).has(one.name))
     const remade = table.columns.filter((column) => {
       const had = columnOf(old, column)
       if (had === undefined || isDropExpression(had, column)) return false
@@ -240,7 +259,12 @@ function touchedBy(
 ): Set<string> {
   const tables = pairs.filter(({ moved }) => moved.size > 0).map(({ after }) => after.name)
   const old = renames.filter(({ to }) => tables.includes(to)).map(({ from }) => from)
-  return new Set([...tables, ...old, ...gone.map((table) => table.name), ...replaced.map(({ old }) => old.name)])
+  return new Set([
+    ...tables,
+    ...old,
+    ...gone.map((table) => table.name),
+    ...replaced.map(({ old }) => old.name),
+  ])
 }
 
 /** Views, functions and triggers: dropped where they go, are others, or use what changes; made in the end. */
@@ -258,7 +282,10 @@ function queries(before: Schema, work: Work, touched: ReadonlySet<string>): void
     if ('query' in one || next === undefined || !canReplace(one, next)) names.add(one.name)
   }
   const order = queriesInOrder(before.views, before.functions).toReversed()
-  const relations = new Set([...touched, ...[...dropped].filter((one) => 'query' in one).map((one) => one.name)])
+  const relations = new Set([
+    ...touched,
+    ...[...dropped].filter((one) => 'query' in one).map((one) => one.name),
+  ])
   for (const one of order.filter((each) => dropped.has(each))) {
     if ('query' in one) {
       put('drop views', `DROP ${one.materialized ? 'MATERIALIZED ' : ''}VIEW ${path(one)}`)
@@ -308,7 +335,8 @@ function sameRoutine({ functions }: Schema, wanted: Routine): Routine | undefine
 
 /** Whether CREATE OR REPLACE does it: columns only more, arguments and result the same. */
 function canReplace(was: View | Routine, after: View | Routine): boolean {
-  if (isSameQuery(was, after)) return 'query' in was && 'query' in after ? was.materialized === after.materialized : true
+  if (isSameQuery(was, after))
+    return 'query' in was && 'query' in after ? was.materialized === after.materialized : true
   if ('sql' in was && 'sql' in after) return headText(was) === headText(after)
   if (!('query' in was) || !('query' in after) || was.materialized || after.materialized) return false
   return was.columns.every(
@@ -334,7 +362,11 @@ function viewIndexes(had: View, view: View, { put, anew }: Work): void {
 }
 
 /** What goes or becomes another, and what is made. */
-function changes<T extends { readonly name: string }>(was: readonly T[], after: readonly T[], text: (one: T) => string) {
+function changes<T extends { readonly name: string }>(
+  was: readonly T[],
+  after: readonly T[],
+  text: (one: T) => string,
+) {
   const same = (one: T, others: readonly T[]) =>
     others.some((other) => other.name === one.name && text(other) === text(one))
   return { gone: was.filter((one) => !same(one, after)), made: after.filter((one) => !same(one, was)) }
@@ -403,7 +435,12 @@ function speaksOfValue({ tables, domains, views, functions }: Schema, value: str
 }
 
 function types({ was, after, replaced, put, note, anew }: Work): void {
-  put('types', ...schemasOf(after).filter((one) => !schemasOf(was).includes(one)).map((one) => `CREATE SCHEMA IF NOT EXISTS ${name(one)}`))
+  put(
+    'types',
+    ...schemasOf(after)
+      .filter((one) => !schemasOf(was).includes(one))
+      .map((one) => `CREATE SCHEMA IF NOT EXISTS ${name(one)}`),
+  )
   const news = after.extensions.filter((one) => !was.extensions.includes(one))
   put('types', ...news.map(extensionText))
   for (const { old, aside } of replaced) {
@@ -423,7 +460,8 @@ function types({ was, after, replaced, put, note, anew }: Work): void {
   for (const one of after.sequences) {
     const old = find(was.sequences, one)
     if (old === undefined) put('types', sequenceText(one))
-    else if (!isDeepStrictEqual({ ...old, comment: '' }, { ...one, comment: '' })) put('types', alterSequence(one))
+    else if (!isDeepStrictEqual({ ...old, comment: '' }, { ...one, comment: '' }))
+      put('types', alterSequence(one))
   }
   // One that a column owns goes with it.
   const counters = without(was.sequences, after.sequences)
@@ -453,8 +491,12 @@ function addValues(old: Enum, next: Enum): string[] {
     // Each behind the one before it, which is there by now.
     const where =
       before === undefined
-        ? has[0] === undefined ? '' : ` BEFORE ${stringText(has[0])}`
-        : before === has.at(-1) ? '' : ` AFTER ${stringText(before)}`
+        ? has[0] === undefined
+          ? ''
+          : ` BEFORE ${stringText(has[0])}`
+        : before === has.at(-1)
+          ? ''
+          : ` AFTER ${stringText(before)}`
     has.splice(before === undefined ? 0 : has.indexOf(before) + 1, 0, value)
     return [`ALTER TYPE ${path(next)} ADD VALUE ${stringText(value)}${where}`]
   })
@@ -480,7 +522,9 @@ function alterDomain(old: Domain, next: Domain): string[] {
       .map((check) => `${alter} DROP CONSTRAINT ${name(check.name ?? `${old.name}_check`)}`),
     ...(old.default === next.default
       ? []
-      : [`${alter} ${next.default === undefined ? 'DROP DEFAULT' : `SET DEFAULT ${defaultText(next.default)}`}`]),
+      : [
+          `${alter} ${next.default === undefined ? 'DROP DEFAULT' : `SET DEFAULT ${defaultText(next.default, next.type)}`}`,
+        ]),
     ...(old.nullable === next.nullable ? [] : [`${alter} ${next.nullable ? 'DROP' : 'SET'} NOT NULL`]),
     ...next.checks
       .filter((check) => !old.checks.some(same(check)))
@@ -501,27 +545,29 @@ function renameTexts(renames: readonly TableRename[], { put }: Work, before: Sch
     }
   }
   for (const { schema, to: table, columns } of renames) {
-    const both = new Set(columns.flatMap(({ from, to }) => [from, to]))
-    for (const { from, to } of renameOrder(columns, both)) {
+    for (const { from, to } of renameOrder(columns, namesOf(columns))) {
       put('rename', `ALTER TABLE ${path({ schema, name: table })} RENAME COLUMN ${name(from)} TO ${name(to)}`)
     }
   }
 }
 
-/** Which of the constraints stays as which: by its name, else as what is the same under a name that is free. */
+function namesOf(renames: readonly Rename[]): Set<string> {
+  return new Set(renames.flatMap(({ from, to }) => [from, to]))
+}
+
+/** Which of the constraints stays as which: by its name, else as what is the same under another. */
 function staying(
   had: readonly Constraint[],
   wanted: readonly Constraint[],
   mustGo: (one: Constraint) => boolean,
 ): Map<Constraint, Constraint> {
   const stays = new Map<Constraint, Constraint>()
-  const names = new Set(had.map((one) => one.name))
   for (const named of [true, false]) {
     const left = had.filter((one) => one.name !== undefined && !stays.has(one) && !mustGo(one))
     for (const one of left) {
       const taken = new Set(stays.values())
-      const fits = (next: Constraint) => (named ? next.name === one.name : !names.has(next.name))
-      const next = wanted.find((each) => !taken.has(each) && each.text === one.text && fits(each))
+      const fits = (next: Constraint) => next.text === one.text && (next.name === one.name || !named)
+      const next = wanted.find((each) => !taken.has(each) && fits(each))
       if (next !== undefined) stays.set(one, next)
     }
   }
@@ -535,6 +581,7 @@ function constraints(pair: Pair, work: Work): void {
   const had = constraintsOf(was)
   const wanted = constraintsOf(after)
   const stays = staying(had, wanted, (one) => mustGo(one, pair, work))
+  const renames: Rename[] = []
   for (const one of had) {
     const next = stays.get(one)
     if (next === undefined) {
@@ -546,17 +593,31 @@ function constraints(pair: Pair, work: Work): void {
       }
       const stage = one.isForeign ? 'drop foreign keys' : 'drop constraints'
       put(stage, `ALTER TABLE ${pair.path} DROP CONSTRAINT ${name(one.name ?? '')}`)
-    } else if (next.name !== one.name && next.name !== undefined) {
-      put('rename', `ALTER TABLE ${path(after)} RENAME CONSTRAINT ${name(one.name ?? '')} TO ${name(next.name)}`)
+    } else if (one.name !== undefined && next.name !== undefined) {
+      const renamed = { from: one.name, to: next.name }
+      if (one.isIndex) work.indexes.push({ ...renamed, schema: after.schema })
+      else renames.push(renamed)
     }
+  }
+  for (const { from, to } of renameOrder(renames, namesOf(renames))) {
+    put('rename', `ALTER TABLE ${path(after)} RENAME CONSTRAINT ${name(from)} TO ${name(to)}`)
   }
   const kept = new Set(stays.values())
   for (const one of wanted.filter((each) => !kept.has(each))) {
     put(one.isForeign ? 'foreign keys' : 'constraints', addText(after, one))
-    if (!one.notValid && !had.some(({ text }) => text === one.text)) {
+    const columns = one.foreign?.columns ?? (one.text.startsWith('UNIQUE (') ? (one.key?.columns ?? []) : [])
+    const obeyed = columns.some((column) => isNull(pair, column))
+    if (!one.notValid && !obeyed && !had.some(({ text }) => text === one.text)) {
       note(`${nameOf(after)} gets ${one.text}: it fails if rows break it`)
     }
   }
+}
+
+/** Whether a column is new and has no value yet. */
+function isNull({ was, after }: Pair, column: string): boolean {
+  const made = after.columns.find((one) => one.name === column)
+  const had = was.columns.some((one) => one.name === column)
+  return !had && made !== undefined && !hasDefault(made) && !made.generated && !made.identity
 }
 
 /** What speaks of columns that are made anew or get another type is made again. */
@@ -566,7 +627,8 @@ function mustGo(one: Constraint, pair: Pair, { pairs }: Work): boolean {
   if (one.foreign === undefined) return isKeyOfGone(one, pair)
   const { to, columns, references } = one.foreign
   const parent = pairs.find((each) => nameOf(each.was) === nameOf(to))
-  const ends = columns.some((column) => moved.has(column)) || references.some((each) => parent?.moved.has(each))
+  const ends =
+    columns.some((column) => moved.has(column)) || references.some((each) => parent?.moved.has(each))
   return ends || (parent === undefined ? nameOf(to) !== nameOf(was) : !keyStays(parent, references))
 }
 
@@ -596,31 +658,33 @@ function hasAny(names: ReadonlySet<string>, wanted: ReadonlySet<string>): boolea
   return [...wanted].some((one) => names.has(one))
 }
 
-function indexes({ was, after, moved, remade }: Pair, { put, note, anew }: Work): void {
+function indexes({ was, after, moved, remade }: Pair, { put, note, anew, indexes }: Work): void {
   const text = (index: Index) => indexText(after, index)
   const hit = ({ parts, where, include }: Index) =>
     [where, ...parts.map(({ expression }) => expression)].some(
       (one) => one !== undefined && hasAny(namesIn('postgres', one), moved),
-    ) ||
-    [...(include ?? []), ...parts.map(({ column }) => column ?? '')].some((column) => remade.has(column))
+    ) || [...(include ?? []), ...parts.map(({ column }) => column ?? '')].some((column) => remade.has(column))
   const { gone, made } = changes(was.indexes, after.indexes, (index) => `${text(index)}${hit(index)}`)
   const again = after.indexes.filter((index) => hit(index) && !made.includes(index))
   const lost = [...gone, ...was.indexes.filter((index) => again.some((one) => one.name === index.name))]
   const at = (index: Index) => path({ schema: after.schema, name: index.name })
   const unnamed = (index: Index) => text({ ...index, name: '' })
-  const names = new Set(was.indexes.map((index) => index.name))
   const renamed = new Map<Index, Index>()
   for (const index of made) {
     const old = gone.find((one) => !renamed.has(one) && !hit(one) && unnamed(one) === unnamed(index))
-    if (old !== undefined && !names.has(index.name)) renamed.set(old, index)
+    if (old !== undefined) renamed.set(old, index)
   }
-  for (const [old, index] of renamed) put('rename', `ALTER INDEX ${at(old)} RENAME TO ${name(index.name)}`)
+  for (const [old, index] of renamed) indexes.push({ schema: after.schema, from: old.name, to: index.name })
   const fresh = [...made, ...again].filter((index) => ![...renamed.values()].includes(index))
-  put('drop indexes', ...lost.filter((index) => !renamed.has(index)).map((index) => `DROP INDEX ${at(index)}`))
+  put(
+    'drop indexes',
+    ...lost.filter((index) => !renamed.has(index)).map((index) => `DROP INDEX ${at(index)}`),
+  )
   put('indexes', ...fresh.map(text))
   for (const index of [...fresh, ...renamed.values()]) anew.add(`INDEX ${at(index)}`)
   for (const index of made.filter(({ unique }) => unique)) {
-    if (fresh.includes(index)) note(`${nameOf(after)} gets the unique index ${index.name}: it fails if rows are alike`)
+    if (fresh.includes(index))
+      note(`${nameOf(after)} gets the unique index ${index.name}: it fails if rows are alike`)
   }
 }
 
@@ -628,19 +692,34 @@ function columns(pair: Pair, work: Work): void {
   const { was, after, remade } = pair
   const { put, note } = work
   const alter = `ALTER TABLE ${path(after)}`
-  if (was.unlogged !== after.unlogged) put('alter columns', `${alter} SET ${after.unlogged ? 'UNLOGGED' : 'LOGGED'}`)
-  const parent = after.partitionOf && work.pairs.find((one) => nameOf(one.after) === nameOf(after.partitionOf as Named))
+  if (was.unlogged !== after.unlogged)
+    put('alter columns', `${alter} SET ${after.unlogged ? 'UNLOGGED' : 'LOGGED'}`)
+  const parent =
+    after.partitionOf && work.pairs.find((one) => nameOf(one.after) === nameOf(after.partitionOf as Named))
   const dropped = was.columns.filter((column) => columnOf(after, column) === undefined)
   // What a partition has of its table it gets through its table.
   if (parent === undefined) {
     const drops = [...dropped, ...was.columns.filter((column) => remade.has(column.name))]
     // What is computed from others goes before them.
-    const sorted = [...drops.filter(({ generated }) => generated), ...drops.filter(({ generated }) => !generated)]
+    const sorted = [
+      ...drops.filter(({ generated }) => generated),
+      ...drops.filter(({ generated }) => !generated),
+    ]
     put('drop columns', ...sorted.map((column) => `${alter} DROP COLUMN ${name(column.name)}`))
-    const added = after.columns.filter((column) => columnOf(was, column) === undefined || remade.has(column.name))
-    const order = [...added.filter(({ generated }) => !generated), ...added.filter(({ generated }) => generated)]
+    const added = after.columns.filter(
+      (column) => columnOf(was, column) === undefined || remade.has(column.name),
+    )
+    const order = [
+      ...added.filter(({ generated }) => !generated),
+      ...added.filter(({ generated }) => generated),
+    ]
     put('add columns', ...order.map((column) => `${alter} ADD COLUMN ${columnText(column)}`))
-    put('add columns', ...order.filter(({ identity, nullable }) => identity === 'serial' && nullable).map((column) => `${alter} ALTER COLUMN ${name(column.name)} DROP NOT NULL`))
+    put(
+      'add columns',
+      ...order
+        .filter(({ identity, nullable }) => identity === 'serial' && nullable)
+        .map((column) => `${alter} ALTER COLUMN ${name(column.name)} DROP NOT NULL`),
+    )
     for (const column of dropped) note(`${nameOf(after)}.${column.name} is dropped with its values`)
     for (const column of added) noteAdded(after, column, columnOf(was, column), note)
   }
@@ -651,10 +730,14 @@ function columns(pair: Pair, work: Work): void {
   }
   for (const column of after.columns) {
     const old = columnOf(was, column)
-    if (old !== undefined && !remade.has(column.name)) alterColumn(pair, old, column, parent !== undefined, work)
+    if (old !== undefined && !remade.has(column.name))
+      alterColumn(pair, old, column, parent !== undefined, work)
   }
   const stays = was.columns.filter((column) => columnOf(after, column) && !remade.has(column.name))
-  const order = [...stays, ...after.columns.filter((column) => !stays.some((one) => one.name === column.name))]
+  const order = [
+    ...stays,
+    ...after.columns.filter((column) => !stays.some((one) => one.name === column.name)),
+  ]
   if (order.some((column, i) => after.columns[i]?.name !== column.name)) {
     const wanted = after.columns.map((column) => column.name).join(', ')
     note(`the columns of ${nameOf(after)} keep their order, new ones last: the wanted order is ${wanted}`)
@@ -679,7 +762,8 @@ function alterColumn(pair: Pair, was: Column, after: Column, isPart: boolean, wo
   const column = `ALTER COLUMN ${name(after.name)}`
   const retyped = isRetyped(was, after, new Set(replaced.map(({ old }) => old.name)))
   const actions: string[] = []
-  const fallback = (one: Column) => (one.identity === undefined && one.generated === undefined ? one.default : undefined)
+  const fallback = (one: Column) =>
+    one.identity === undefined && one.generated === undefined ? one.default : undefined
   const other = fallback(was) !== fallback(after) || (retyped && fallback(was) !== undefined)
   const counts = was.identity !== after.identity
 
@@ -688,13 +772,16 @@ function alterColumn(pair: Pair, was: Column, after: Column, isPart: boolean, wo
   if (counts && sets) {
     actions.push(`${column} SET GENERATED ${after.identity === 'always' ? 'ALWAYS' : 'BY DEFAULT'}`)
   } else if (counts && was.identity !== undefined) put('alter columns', ...stopCounting(table, was))
-  if (other && fallback(was) !== undefined && (retyped || fallback(after) === undefined)) actions.push(`${column} DROP DEFAULT`)
+  if (other && fallback(was) !== undefined && (retyped || fallback(after) === undefined))
+    actions.push(`${column} DROP DEFAULT`)
   if (retyped && !isPart) {
     actions.push(`${column} TYPE ${typeName(after.type)}${collationText(was, after)}${usingText(was, after)}`)
     if (was.kind !== after.kind) note(`${at} changes from ${was.type} to ${after.type}: look at its values`)
-    if (was.type !== after.type && was.kind === after.kind) note(`${at} changes from ${was.type} to ${after.type}`)
+    if (was.type !== after.type && was.kind === after.kind)
+      note(`${at} changes from ${was.type} to ${after.type}`)
   }
-  if (other && fallback(after) !== undefined) actions.push(`${column} SET DEFAULT ${defaultText(after.default ?? '')}`)
+  if (other && fallback(after) !== undefined)
+    actions.push(`${column} SET DEFAULT ${defaultText(after.default ?? '', after.type)}`)
   if (!was.nullable && after.nullable && !inKey(table, after)) actions.push(`${column} DROP NOT NULL`)
   const fills = was.nullable && !after.nullable
   const filled = fills && fallback(after) !== undefined && hasDefault(after)
@@ -705,7 +792,10 @@ function alterColumn(pair: Pair, was: Column, after: Column, isPart: boolean, wo
   if (actions.length > 0) put('alter columns', `ALTER TABLE ${path(table)}${actionsText(actions)}`)
   if (filled) {
     const value = after.default ?? ''
-    put('alter columns', `UPDATE ${path(table)} SET ${name(after.name)} = ${value} WHERE ${name(after.name)} IS NULL`)
+    put(
+      'alter columns',
+      `UPDATE ${path(table)} SET ${name(after.name)} = ${value} WHERE ${name(after.name)} IS NULL`,
+    )
     put('alter columns', `ALTER TABLE ${path(table)} ${column} SET NOT NULL`)
     note(`NULLs in ${at} become ${value}`)
   }

@@ -1,4 +1,5 @@
 import { isDeepStrictEqual } from 'node:util'
+import type { Alteration } from './ddl.ts'
 import {
   checkText,
   columnText,
@@ -13,18 +14,10 @@ import {
   viewsInOrder,
   viewText,
 } from './ddl-sqlite.ts'
-import type { Alteration } from './ddl.ts'
-import type { Check, Column, ForeignKey, Key, Schema, Table, Trigger, View } from './model.ts'
+import type { Check, Column, ForeignKey, Index, Key, Schema, Table, Trigger, View } from './model.ts'
 import { fold, namesIn, nameText, stringText } from './names.ts'
 import { tablesInOrder } from './order.ts'
-import {
-  freeName,
-  type Renames,
-  renameAll,
-  renameOrder,
-  renamesOf,
-  type TableRename,
-} from './renames.ts'
+import { freeName, type Renames, renameAll, renameOrder, renamesOf, type TableRename } from './renames.ts'
 
 const name = (text: string) => nameText('sqlite', text)
 const folded = (text: string) => fold('sqlite', text)
@@ -41,11 +34,16 @@ export function alterSqlite(before: Schema, after: Schema, told: Renames): Alter
   const renames = renamesOf(before, told)
   // What stands where a renamed table is to be must go first.
   const displaced = renames.filter(
-    (rename) => rename.from === rename.to && renames.some((one) => one !== rename && folded(one.to) === folded(rename.to)),
+    (rename) =>
+      rename.from === rename.to &&
+      renames.some((one) => one !== rename && folded(one.to) === folded(rename.to)),
   )
   const kept = renames.filter((rename) => !displaced.includes(rename))
   const was = renameAll(
-    { ...before, tables: before.tables.filter((table) => !displaced.some(({ from }) => from === table.name)) },
+    {
+      ...before,
+      tables: before.tables.filter((table) => !displaced.some(({ from }) => from === table.name)),
+    },
     kept,
   )
   const gone = tablesInOrder(was)
@@ -58,7 +56,11 @@ export function alterSqlite(before: Schema, after: Schema, told: Renames): Alter
 
   const touched = touchedBy(kept, displaced, gone, ways)
   const views = affectedViews(before, after, touched)
-  const triggers = affectedTriggers(before, after, new Set([...touched, ...views.map((view) => folded(view.name))]))
+  const triggers = affectedTriggers(
+    before,
+    after,
+    new Set([...touched, ...views.map((view) => folded(view.name))]),
+  )
   const indexes = indexesInTheWay(was, after, ways)
 
   const statements = [
@@ -67,7 +69,8 @@ export function alterSqlite(before: Schema, after: Schema, told: Renames): Alter
       .toReversed()
       .map((view) => `DROP VIEW ${name(view.name)}`),
     ...indexes.map((index) => `DROP INDEX ${name(index)}`),
-    ...displaced.map(({ from }) => `DROP TABLE ${name(from)}`),
+    // The name stays, and its rows do not: the tool that runs it wants to be told.
+    ...displaced.flatMap(({ from }) => [`DELETE FROM ${name(from)}`, `DROP TABLE ${name(from)}`]),
     ...renameTexts(kept, taken),
     ...tablesInOrder(after).flatMap((table) =>
       tableSteps(find(was.tables, table.name), table, ways.get(table) ?? { how: 'nothing' }, taken),
@@ -122,7 +125,10 @@ function canAlter(
   return (
     before.strict === after.strict &&
     before.withoutRowid === after.withoutRowid &&
-    isDeepStrictEqual(before.primaryKey && plainKey(before.primaryKey), after.primaryKey && plainKey(after.primaryKey)) &&
+    isDeepStrictEqual(
+      before.primaryKey && plainKey(before.primaryKey),
+      after.primaryKey && plainKey(after.primaryKey),
+    ) &&
     isDeepStrictEqual(textsOf(before.uniques), textsOf(after.uniques)) &&
     lost(before.checks, after.checks).length === 0 &&
     lost(before.foreignKeys.map(plainKey), after.foreignKeys.map(plainKey)).length === 0 &&
@@ -131,7 +137,9 @@ function canAlter(
     dropped.every((column) => isDroppable(before, column)) &&
     added.every((column) => isAddable(after, column)) &&
     news[0].every((check) => added.some((column) => speaksOf(check.expression, column))) &&
-    news[1].every(({ columns }) => columns.length === 1 && added.some((column) => folded(column.name) === columns[0]))
+    news[1].every(
+      ({ columns }) => columns.length === 1 && added.some((column) => folded(column.name) === columns[0]),
+    )
   )
 }
 
@@ -140,7 +148,10 @@ function plainKey<K extends Key | ForeignKey>(key: K): K {
   return {
     ...key,
     columns: key.columns.map(folded),
-    ...('to' in key && { to: { ...key.to, name: folded(key.to.name) }, references: key.references.map(folded) }),
+    ...('to' in key && {
+      to: { ...key.to, name: folded(key.to.name) },
+      references: key.references.map(folded),
+    }),
   }
 }
 
@@ -193,11 +204,15 @@ function touchedBy(
   ways: ReadonlyMap<Table, Way>,
 ): Set<string> {
   const changed = [...ways].filter(
-    ([, way]) => way.how === 'rebuild' || way.how === 'replace' || (way.how === 'alter' && way.dropped.length > 0),
+    ([, way]) =>
+      way.how === 'rebuild' || way.how === 'replace' || (way.how === 'alter' && way.dropped.length > 0),
   )
   const current = [...changed.map(([table]) => table.name), ...gone.map((table) => table.name)]
   const old = renames
-    .filter(({ from, to, columns }) => from !== to || columns.length > 0 || current.some((one) => folded(one) === folded(to)))
+    .filter(
+      ({ from, to, columns }) =>
+        from !== to || columns.length > 0 || current.some((one) => folded(one) === folded(to)),
+    )
     .flatMap(({ from, to }) => [from, to])
   return new Set([...current, ...old, ...displaced.map(({ from }) => from)].map(folded))
 }
@@ -229,18 +244,20 @@ function affectedTriggers(before: Schema, after: Schema, touched: ReadonlySet<st
 
 /** Names of indexes that go, become others or move to another table; those of a table that goes, go with it. */
 function indexesInTheWay(was: Schema, after: Schema, ways: ReadonlyMap<Table, Way>): string[] {
-  const wanted = after.tables.flatMap((table) => table.indexes.map((index) => ({ table, index })))
+  const wanted = new Map(
+    after.tables.flatMap((table) => table.indexes.map((index) => [folded(index.name), { table, index }])),
+  )
   return was.tables.flatMap((table) => {
     const next = find(after.tables, table.name)
     const how = next === undefined ? undefined : ways.get(next)?.how
-    const goes = how !== 'nothing' && how !== 'alter'
-    return table.indexes
-      .filter((index) => {
-        const again = wanted.find((one) => folded(one.index.name) === folded(index.name))
-        const same = again !== undefined && again.table === next
-        return goes ? again !== undefined && !same : !same || indexText(again.table, again.index) !== indexText(table, index)
-      })
-      .map((index) => index.name)
+    const goes = (index: Index) => {
+      const again = wanted.get(folded(index.name))
+      const moves = again !== undefined && again.table !== next
+      if (how === undefined || how === 'replace') return moves
+      if (again === undefined || moves) return true
+      return how !== 'rebuild' && indexText(again.table, again.index) !== indexText(table, index)
+    }
+    return table.indexes.filter(goes).map((index) => index.name)
   })
 }
 
@@ -259,7 +276,8 @@ function renameTexts(renames: readonly TableRename[], taken: ReadonlySet<string>
 function tableSteps(before: Table | undefined, after: Table, way: Way, taken: ReadonlySet<string>): string[] {
   if (before === undefined) return [tableText(after), ...indexTexts(after)]
   if (way.how === 'rebuild') return [...rebuild(before, after, taken), ...indexTexts(after)]
-  if (way.how === 'replace') return [`DROP TABLE ${name(before.name)}`, tableText(after), ...indexTexts(after)]
+  if (way.how === 'replace')
+    return [`DROP TABLE ${name(before.name)}`, tableText(after), ...indexTexts(after)]
   const had = new Set(before.indexes.map((index) => indexText(before, index)))
   return [
     ...(way.how === 'alter' ? alterTexts(after, way) : []),
@@ -321,7 +339,11 @@ function valueText(from: Table, old: Column, to: Table, column: Column): string 
 
 /** SQLite converts what it writes where nothing is lost, but never from or to BLOB; a STRICT table refuses it. */
 function needsCast(old: Column, to: Table, column: Column): boolean {
-  return to.strict === true && (old.kind === 'blob') !== (column.kind === 'blob') && column.type.toLowerCase() !== 'any'
+  return (
+    to.strict === true &&
+    (old.kind === 'blob') !== (column.kind === 'blob') &&
+    column.type.toLowerCase() !== 'any'
+  )
 }
 
 function fillsNulls(old: Column, to: Table, column: Column): boolean {
@@ -342,19 +364,28 @@ function notesOf(before: Table | undefined, after: Table, way: Way | undefined):
     if (column.generated !== undefined) return []
     if (old === undefined) {
       const filled = column.nullable || (column.default !== undefined && !/^null$/i.test(column.default))
-      return filled ? [] : [`${at(column)} is new, NOT NULL and has no default: it fails if the table has rows`]
+      return filled
+        ? []
+        : [`${at(column)} is new, NOT NULL and has no default: it fails if the table has rows`]
     }
     const isNull = becomesNotNull(old, after, column)
     return [
-      ...(old.kind !== column.kind ? [`${at(column)} changes from ${old.type} to ${column.type}: look at its values`] : []),
-      ...(isNull && fillsNulls(old, after, column) ? [`NULLs in ${at(column)} become ${column.default}`] : []),
+      ...(old.kind !== column.kind
+        ? [`${at(column)} changes from ${old.type} to ${column.type}: look at its values`]
+        : []),
+      ...(isNull && fillsNulls(old, after, column)
+        ? [`NULLs in ${at(column)} become ${column.default}`]
+        : []),
       ...(isNull && !fillsNulls(old, after, column)
         ? [`${at(column)} becomes NOT NULL and has no default: it fails if rows have NULL there`]
         : []),
     ]
   })
   const dropped = before.columns.filter((column) => find(after.columns, column.name) === undefined)
+  const counted =
+    before.columns.some(({ identity }) => identity) && !after.columns.some(({ identity }) => identity)
   return [
+    ...(counted ? [`${after.name} counts without AUTOINCREMENT: ids of deleted rows are given again`] : []),
     ...dropped.map((column) => `${at(column)} is dropped with its values`),
     ...columns,
     ...newRules(before, after).map((rule) => `${after.name} gets ${rule}: it fails if rows break it`),
@@ -362,25 +393,48 @@ function notesOf(before: Table | undefined, after: Table, way: Way | undefined):
   ]
 }
 
-/** Rules that rows of a table must obey from now on. */
+/** Rules that rows of a table must obey from now on. One about a column that is NULL everywhere is obeyed. */
 function newRules(before: Table, after: Table): string[] {
-  const rules = (table: Table) => [
-    ...[table.primaryKey, ...table.uniques].flatMap((key) => (key ? [`UNIQUE (${key.columns.join(', ')})`] : [])),
-    ...table.indexes.filter(({ unique }) => unique).map((index) => `the unique index ${index.name}`),
-    ...table.checks.map((check) => checkText({ expression: check.expression })),
-    ...table.foreignKeys.map(({ columns, to }) => `a foreign key (${columns.join(', ')}) to ${to.name}`),
-    ...(table.strict ? ['STRICT'] : []),
+  const isNull = (column: string) => {
+    const made = find(after.columns, column)
+    return find(before.columns, column) === undefined && made?.default === undefined && !made?.generated
+  }
+  const rules = (table: Table): [rule: string, columns: readonly string[]][] => [
+    ...[table.primaryKey, ...table.uniques].flatMap((key): [string, readonly string[]][] =>
+      key === undefined
+        ? []
+        : [[`UNIQUE (${key.columns.join(', ')})`, key === table.primaryKey ? [] : key.columns]],
+    ),
+    ...table.indexes
+      .filter(({ unique }) => unique)
+      .map((index): [string, string[]] => [
+        `the unique index ${index.name}`,
+        index.parts.flatMap(({ column }) => column ?? []),
+      ]),
+    ...table.checks.map(({ expression }): [string, string[]] => [checkText({ expression }), []]),
+    ...table.foreignKeys.map(({ columns, to }): [string, readonly string[]] => [
+      `a foreign key (${columns.join(', ')}) to ${to.name}`,
+      columns,
+    ]),
+    ...(table.strict ? [['STRICT', []] as [string, string[]]] : []),
   ]
-  const had = new Set(rules(before).map(folded))
-  return rules(after).filter((rule) => !had.has(folded(rule)))
+  const had = new Set(rules(before).map(([rule]) => folded(rule)))
+  return rules(after).flatMap(([rule, columns]) =>
+    had.has(folded(rule)) || columns.some(isNull) ? [] : [rule],
+  )
 }
 
 function orderNote(before: Table, after: Table, way: Way): string[] {
   if (way.how === 'rebuild') return []
   const stays = before.columns.map((column) => folded(column.name))
   const wanted = after.columns.map((column) => folded(column.name))
-  const order = [...stays.filter((one) => wanted.includes(one)), ...wanted.filter((one) => !stays.includes(one))]
+  const order = [
+    ...stays.filter((one) => wanted.includes(one)),
+    ...wanted.filter((one) => !stays.includes(one)),
+  ]
   return order.join('\0') === wanted.join('\0')
     ? []
-    : [`the columns of ${after.name} keep their order, new ones last: the wanted order is ${wanted.join(', ')}`]
+    : [
+        `the columns of ${after.name} keep their order, new ones last: the wanted order is ${wanted.join(', ')}`,
+      ]
 }

@@ -34,7 +34,13 @@ export function createPostgres(schema: Schema): string[] {
     made.add(nameOf(table))
     const { text, behind, circular } = tableTexts(table, ({ to }) => made.has(nameOf(to)))
     late.push(...circular)
-    return [text, ...behind, ...partitionTexts(table, schema), ...indexTexts(table), ...commentsOf(schema, (one) => one === table)]
+    return [
+      text,
+      ...behind,
+      ...partitionTexts(table, schema),
+      ...indexTexts(table),
+      ...commentsOf(schema, (one) => one === table),
+    ]
   })
   const types = typesInOrder(schema)
   return [
@@ -71,8 +77,10 @@ export function extensionText(extension: string): string {
 
 /** Enums and domains, each behind what it is made of. */
 export function typesInOrder({ enums, domains }: Schema): (Enum | Domain)[] {
-  return inOrder<Enum | Domain>([...enums, ...domains], ({ name }) => name, (one) =>
-    'type' in one ? namesIn('postgres', one.type) : [],
+  return inOrder<Enum | Domain>(
+    [...enums, ...domains],
+    ({ name }) => name,
+    (one) => ('type' in one ? namesIn('postgres', one.type) : []),
   )
 }
 
@@ -80,7 +88,7 @@ export function typesInOrder({ enums, domains }: Schema): (Enum | Domain)[] {
 export function typeText(one: Enum | Domain): string {
   if ('values' in one) return `CREATE TYPE ${path(one)} AS ENUM (${one.values.map(stringText).join(', ')})`
   const lines = [
-    one.default !== undefined && `DEFAULT ${defaultText(one.default)}`,
+    one.default !== undefined && `DEFAULT ${defaultText(one.default, one.type)}`,
     !one.nullable && 'NOT NULL',
     ...one.checks
       .filter(({ notValid }) => !notValid)
@@ -128,7 +136,11 @@ export function statementText(sql: string): string {
 }
 
 export function routinesInOrder(routines: readonly Routine[]): Routine[] {
-  return inOrder(routines, ({ name }) => name, ({ sql }) => namesIn('postgres', sql))
+  return inOrder(
+    routines,
+    ({ name }) => name,
+    ({ sql }) => namesIn('postgres', sql),
+  )
 }
 
 /** Functions that tables and domains need, or that need none of them. The others must come behind the tables. */
@@ -156,7 +168,9 @@ const BODIES = new WeakMap<Routine, Set<string>>()
 export function bodyNames(one: Routine): Set<string> {
   const known = BODIES.get(one)
   if (known !== undefined) return known
-  const bodies = tokensOf(one.sql, 'postgres').filter(({ kind, text }) => kind === 'string' && /^['$]/.test(text))
+  const bodies = tokensOf(one.sql, 'postgres').filter(
+    ({ kind, text }) => kind === 'string' && /^['$]/.test(text),
+  )
   const texts = bodies.map(({ text }) => text.replace(/^(?:'|\$\w*\$)/, '').replace(/(?:'|\$\w*\$)$/, ''))
   const names = new Set([one.sql, ...texts].flatMap((text) => [...namesIn('postgres', text)]))
   BODIES.set(one, names)
@@ -170,18 +184,26 @@ function domainExpressions(domain: Domain): string[] {
 /** Every expression in a table. */
 export function expressionsOf(table: Table): string[] {
   return [
-    ...table.columns.flatMap(({ default: fallback, generated }) => [fallback ?? '', generated?.expression ?? '']),
+    ...table.columns.flatMap(({ default: fallback, generated }) => [
+      fallback ?? '',
+      generated?.expression ?? '',
+    ]),
     ...table.checks.map(({ expression }) => expression),
     ...table.exclusions.map(({ definition }) => definition),
-    ...table.indexes.flatMap(({ parts, where }) => [where ?? '', ...parts.map(({ expression }) => expression ?? '')]),
+    ...table.indexes.flatMap(({ parts, where }) => [
+      where ?? '',
+      ...parts.map(({ expression }) => expression ?? ''),
+    ]),
     table.partitionBy ?? '',
   ].filter((one) => one !== '')
 }
 
 /** Views and functions, each behind what it uses. */
 export function queriesInOrder(views: readonly View[], routines: readonly Routine[]): (View | Routine)[] {
-  return inOrder<View | Routine>([...views, ...routines], ({ name }) => name, (one) =>
-    'query' in one ? namesIn('postgres', one.query) : bodyNames(one),
+  return inOrder<View | Routine>(
+    [...views, ...routines],
+    ({ name }) => name,
+    (one) => ('query' in one ? namesIn('postgres', one.query) : bodyNames(one)),
   )
 }
 
@@ -198,7 +220,9 @@ export interface TableTexts {
 export function tableTexts(table: Table, isThere: (key: ForeignKey) => boolean): TableTexts {
   const constraints = constraintsOf(table)
   const add = (one: Constraint) => addText(table, one)
-  const circular = constraints.filter(({ foreign, isForeign }) => isForeign && (foreign === undefined || !isThere(foreign)))
+  const circular = constraints.filter(
+    ({ foreign, isForeign }) => isForeign && (foreign === undefined || !isThere(foreign)),
+  )
   const behind = constraints.filter((one) => one.notValid && !circular.includes(one))
   const own = constraints.filter((one) => !circular.includes(one) && !behind.includes(one))
   const part = table.partitionOf
@@ -231,7 +255,10 @@ export function partitionTexts(table: Table, { tables }: Schema): string[] {
     const own = parent.columns.find((one) => one.name === column.name)
     const alter = `ALTER TABLE ${path(table)} ALTER COLUMN ${name(column.name)}`
     if (own === undefined || column.generated !== undefined) return []
-    const fallback = column.default === undefined ? 'DROP DEFAULT' : `SET DEFAULT ${defaultText(column.default)}`
+    const fallback =
+      column.default === undefined
+        ? 'DROP DEFAULT'
+        : `SET DEFAULT ${defaultText(column.default, column.type)}`
     return [
       ...(own.default === column.default ? [] : [`${alter} ${fallback}`]),
       ...(own.nullable && !column.nullable ? [`${alter} SET NOT NULL`] : []),
@@ -259,6 +286,8 @@ export interface Constraint {
   readonly key?: Key
   readonly foreign?: ForeignKey
   readonly isForeign?: true
+  /** An index makes sure of it, and has its name. */
+  readonly isIndex?: true
   readonly expression?: string
   readonly notValid?: true
 }
@@ -271,9 +300,9 @@ export function constraintsOf(table: Table): Constraint[] {
     // Longer ones are cut, the server knows how.
     const short = new TextEncoder().encode(usual).length < 64
     if (own !== undefined) {
-      const first = own === usual && short && !names.has(usual)
-      names.set(usual, names.get(usual) ?? 0)
-      return { name: own, usual: first }
+      const isUsual = own === usual && short && !names.has(usual)
+      if (isUsual) names.set(usual, 0)
+      return { name: own, usual: isUsual }
     }
     if (!short) return { name: undefined, usual: true }
     let [free, n] = [usual, names.get(usual) ?? 0]
@@ -310,7 +339,7 @@ export function constraintsOf(table: Table): Constraint[] {
       text: definition,
       expression: definition,
       // Over periods of time.
-      ...(definition.startsWith('FOREIGN KEY') && { isForeign: true as const }),
+      ...(definition.startsWith('FOREIGN KEY') ? { isForeign: true as const } : { isIndex: true as const }),
     })),
     ...table.foreignKeys.map((foreign) => {
       const references = referencesText(foreign)
@@ -332,13 +361,14 @@ function allConstraints(table: Table): readonly { readonly name?: string }[] {
   return [...(key === undefined ? [] : [key]), ...uniques, ...checks, ...exclusions, ...foreignKeys]
 }
 
-function keyTexts(key: Unique, kind: string): Pick<Constraint, 'text' | 'column' | 'inline'> {
+function keyTexts(key: Unique, kind: string): Pick<Constraint, 'text' | 'column' | 'inline' | 'isIndex'> {
   const include = key.include === undefined ? '' : ` INCLUDE ${list(key.include)}`
   const end = `${include}${deferrableText(key)}`
   const [column] = key.columns
   const alone = key.columns.length === 1 && include === '' && column !== undefined
   return {
     text: `${kind} ${list(key.columns)}${end}`,
+    isIndex: true,
     ...(alone && { column, inline: `${kind}${end}` }),
   }
 }
@@ -391,14 +421,17 @@ export function columnText(column: Column, constraints: readonly Constraint[] = 
   const serial = identity === 'serial' ? SERIALS[column.type] : undefined
   const isKey = constraints.some(({ inline }) => inline?.startsWith('PRIMARY KEY'))
   const usual = constraints.filter((one) => one.inline !== undefined)
-  const inline = ({ name, usual, inline }: Constraint) => `${constraintName(usual ? undefined : name)}${inline}`
+  const inline = ({ name, usual, inline }: Constraint) =>
+    `${constraintName(usual ? undefined : name)}${inline}`
   return [
     name(column.name),
     serial ?? typeName(column.type),
     column.collation && `COLLATE ${column.collation}`,
     ...usual.filter(({ inline }) => inline?.startsWith('PRIMARY KEY')).map(inline),
     !column.nullable && !isKey && serial === undefined && identity === undefined && 'NOT NULL',
-    identity === undefined && column.default !== undefined && `DEFAULT ${defaultText(column.default)}`,
+    identity === undefined &&
+      column.default !== undefined &&
+      `DEFAULT ${defaultText(column.default, column.type)}`,
     identity !== undefined && serial === undefined && identityText(identity),
     generated && `GENERATED ALWAYS AS (${generated.expression}) ${generated.stored ? 'STORED' : 'VIRTUAL'}`,
     ...usual.filter(({ inline }) => !inline?.startsWith('PRIMARY KEY')).map(inline),
@@ -408,10 +441,36 @@ export function columnText(column: Column, constraints: readonly Constraint[] = 
 }
 
 /** Operators that are words, which DEFAULT takes only in parentheses. */
-const OPERATORS = ['AND', 'OR', 'NOT', 'IS', 'IN', 'LIKE', 'ILIKE', 'BETWEEN', 'AT', 'COLLATE', 'SIMILAR', 'OVERLAPS']
+const OPERATORS = [
+  'AND',
+  'OR',
+  'NOT',
+  'IS',
+  'IN',
+  'LIKE',
+  'ILIKE',
+  'BETWEEN',
+  'AT',
+  'COLLATE',
+  'SIMILAR',
+  'OVERLAPS',
+]
 
-/** What stands behind DEFAULT: in parentheses where it is more than a value, a call or a cast. */
-export function defaultText(expression: string): string {
+/** A number or a string as the server gives it back, and the type that it says it has. */
+const CAST = /^('(?:[^']|'')*')::([a-z][\w ]*(?:\[\])*)(?:\([\d,]+\))?$/
+
+/**
+ * What stands behind DEFAULT: in parentheses where it is more than a value, a call or a cast, and without the cast
+ * that the type says already.
+ *
+ * @param type of what has the default
+ */
+export function defaultText(expression: string, type: string): string {
+  const [, value = '', cast] = CAST.exec(expression) ?? []
+  if (cast !== undefined && type.replace(/\([\d,]+\)/, '') === cast) return value
+  if (cast === 'integer' && /^'-\d+'$/.test(value)) return value.slice(1, -1)
+  const next = /^nextval\(('[^']*')::regclass\)$/.exec(expression)
+  if (next !== null) return `nextval(${next[1]})`
   let depth = 0
   const simple = tokensOf(expression, 'postgres').every((token, i) => {
     if (isSign(token, '(') || isSign(token, '[')) depth++
@@ -480,8 +539,12 @@ function partText({ column, expression = '', collation, operators, desc, nulls }
 /** An index takes the call of a function as it is, and everything else in parentheses. */
 function expressionText(expression: string): string {
   const tokens = tokensOf(expression, 'postgres')
-  const isCall = tokens[0]?.kind === 'word' && isSign(tokens[1], '(') && !/[\s:]/.test(expression.replace(/\(.*\)$/s, ''))
-  const simple = isCall && unwrapped(expression.slice(tokens[1]?.start), 'postgres').length === expression.length - (tokens[1]?.start ?? 0) - 2
+  const isCall =
+    tokens[0]?.kind === 'word' && isSign(tokens[1], '(') && !/[\s:]/.test(expression.replace(/\(.*\)$/s, ''))
+  const simple =
+    isCall &&
+    unwrapped(expression.slice(tokens[1]?.start), 'postgres').length ===
+      expression.length - (tokens[1]?.start ?? 0) - 2
   return simple ? expression : `(${unwrapped(expression, 'postgres')})`
 }
 

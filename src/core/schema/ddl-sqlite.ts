@@ -165,7 +165,8 @@ function referencesText({ to, references, onDelete, onUpdate, matchFull, deferra
 }
 
 /** A number, a string, or one word such as NULL and CURRENT_TIMESTAMP. */
-const LITERAL = /^(?:[+-]?\s*(?:0x[\da-f]+|\d[\d.]*(?:e[+-]?\d+)?|\.\d+(?:e[+-]?\d+)?)|x?'(?:[^']|'')*'|"(?:[^"]|"")*"|\w+)$/i
+const LITERAL =
+  /^(?:[+-]?\s*(?:0x[\da-f]+|\d[\d.]*(?:e[+-]?\d+)?|\.\d+(?:e[+-]?\d+)?)|x?'(?:[^']|'')*'|"(?:[^"]|"")*"|\w+)$/i
 
 /** Whether SQLite takes the expression as a default without parentheses. */
 export function isLiteral(expression: string): boolean {
@@ -239,7 +240,9 @@ function selectedNames(query: string): string[] | undefined {
   })
   const start = top.findIndex((token) => isWord(token, 'SELECT'))
   if (start === -1) return undefined
-  const end = top.findIndex((token, i) => i > start && (isWord(token, ...BEHIND_COLUMNS) || isSign(token, ';')))
+  const end = top.findIndex(
+    (token, i) => i > start && (isWord(token, ...BEHIND_COLUMNS) || isSign(token, ';')),
+  )
   const list = top.slice(start + 1, end === -1 ? undefined : end)
   const names = partsOf(list.filter((token) => !isWord(token, 'DISTINCT', 'ALL'))).map(selectedName)
   return names.every((one) => one !== undefined) ? names : undefined

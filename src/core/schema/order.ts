@@ -1,5 +1,5 @@
-import { fold } from './names.ts'
 import { nameOf, type Schema, type Table } from './model.ts'
+import { fold } from './names.ts'
 
 /**
  * Things in an order in which each comes behind what it needs; else by name. In a circle somebody must be first.
