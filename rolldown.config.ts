@@ -1,12 +1,18 @@
 import { defineConfig, type RolldownOptions } from 'rolldown'
 
-const common: RolldownOptions = { platform: 'node' }
+// A driver is imported when it is needed, also where a bundle could have it at once.
+const common: RolldownOptions = { platform: 'node', checks: { ineffectiveDynamicImport: false } }
 
 /**
  * Both outputs lie as deep as the folders of src/, so that the way to migrations/ is the same. What `pg` belongs to
- * is a file of its own, and so are the backups of each database, which load much of Node; all else is one, since each
- * file more is a millisecond at every start.
+ * is a file of its own, and so are the backups of each database, which load much of Node, and what compares, draws and
+ * writes schemas; all else is one, since each file more is a millisecond at every start.
  */
+const SCHEMA =
+  /src\/(core\/(schema\/(?!difference)|nexflow)|commands\/(carry|check|drift|parity|replay|rows|schema|stage|translate|trial|types|verify|wanted)\.|database\/(shadow|embedded|sqlite\/(shadow|introspect|catalog|read)))/
+
+const MAIN = /rolldown.runtime|src\/(?!cli\/(bin|help)|database\/(postgres|sqlite\/backup))/
+
 export default defineConfig([
   { ...common, input: 'src/index.ts', external: /^[a-z@]/, output: { dir: 'dist/esm', cleanDir: true } },
   {
@@ -26,9 +32,10 @@ export default defineConfig([
         groups: [
           {
             name: 'main',
-            priority: 1,
-            test: /rolldown.runtime|src\/(?!cli\/(bin|help)|database\/(postgres|sqlite\/backup))/,
+            priority: 2,
+            test: (id) => MAIN.test(id) && !SCHEMA.test(id),
           },
+          { name: 'schema', priority: 1, test: SCHEMA },
           { name: 'postgres', test: /node_modules|src\/database\/postgres\/(?!backup)/ },
         ],
       },

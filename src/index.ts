@@ -1,8 +1,16 @@
+import type { DriftOptions, DriftResult } from './commands/drift.ts'
+import type { ParityOptions, ParityResult } from './commands/parity.ts'
+import type { SchemaOptions, SchemaResult } from './commands/schema.ts'
+import type { TranslateOptions, TranslateResult } from './commands/translate.ts'
+import type { TypesOptions, TypesResult } from './commands/types.ts'
+import type { VerifyOptions, VerifyResult } from './commands/verify.ts'
+import type { Pair } from './core/schema/pairs.ts'
+
 export { type BackupOptions, type BackupResult, backup } from './commands/backup.ts'
 export type { Review } from './commands/carry.ts'
 export type { DoneStep, PlannedStep } from './commands/change.ts'
 export { type DownOptions, type DownResult, down } from './commands/down.ts'
-export { type DriftOptions, type DriftResult, drift, type Remedy } from './commands/drift.ts'
+export type { DriftOptions, DriftResult, Remedy } from './commands/drift.ts'
 export { type Kept, keptText } from './commands/keep.ts'
 export { type NewOptions, type NewResult, newMigration } from './commands/new.ts'
 export {
@@ -18,15 +26,9 @@ export {
   type Options,
   type ProgressEvent,
 } from './commands/options.ts'
-export { type Compared, type ParityOptions, type ParityResult, parity } from './commands/parity.ts'
+export type { Compared, ParityOptions, ParityResult } from './commands/parity.ts'
 export { type RestoreOptions, type RestoreResult, restore } from './commands/restore.ts'
-export {
-  SCHEMA_FORMATS,
-  type SchemaFormat,
-  type SchemaOptions,
-  type SchemaResult,
-  schema,
-} from './commands/schema.ts'
+export type { SchemaFormat, SchemaOptions, SchemaResult } from './commands/schema.ts'
 export {
   type StashDropOptions,
   type StashDropResult,
@@ -35,17 +37,16 @@ export {
   stashList,
 } from './commands/stash.ts'
 export { type StatusResult, status } from './commands/status.ts'
-export { type TranslateOptions, type TranslateResult, translate } from './commands/translate.ts'
-export { type TypesOptions, type TypesResult, types } from './commands/types.ts'
+export type { TranslateOptions, TranslateResult } from './commands/translate.ts'
+export type { TypesOptions, TypesResult } from './commands/types.ts'
 export { type UpOptions, type UpResult, up } from './commands/up.ts'
-export {
-  type Failure,
-  type Judgement,
-  type Verdict,
-  type VerifiedMigration,
-  type VerifyOptions,
-  type VerifyResult,
-  verify,
+export type {
+  Failure,
+  Judgement,
+  Verdict,
+  VerifiedMigration,
+  VerifyOptions,
+  VerifyResult,
 } from './commands/verify.ts'
 export type { WantedOptions } from './commands/wanted.ts'
 export type { BackupPlace } from './core/backup.ts'
@@ -68,7 +69,7 @@ export {
   differenceText,
   type Labels,
   type ObjectType,
-} from './core/schema/diff.ts'
+} from './core/schema/difference.ts'
 export type {
   Check,
   Column,
@@ -89,8 +90,75 @@ export type {
   Unique,
   View,
 } from './core/schema/model.ts'
-export { type AcceptedPair, type Exception, PAIRS, type Pair } from './core/schema/pairs.ts'
+export type { AcceptedPair, Exception, Pair } from './core/schema/pairs.ts'
 export type { RowChange } from './core/schema/row-changes.ts'
 export type { RenameQuestion } from './core/schema/wanted.ts'
 export { bytesText, count, didYouMean } from './core/text.ts'
 export { type GivenBack, type Stash, stashLabel } from './database/stash.ts'
+
+// Loaded when they are called: the start of an application needs none of them.
+
+/**
+ * Compares the schema of the live database with that of its history, which is replayed on a shadow. The database is
+ * only read.
+ *
+ * @throws MISSING if the history names a migration without a file, SHADOW, FOREIGN_HISTORY, and what `up` throws of
+ *   the files and the connection
+ */
+export async function drift(options?: DriftOptions): Promise<DriftResult> {
+  return (await import('./commands/drift.ts')).drift(options)
+}
+
+/**
+ * Replays the history on a shadow database of each kind and compares what they end in.
+ *
+ * @throws CONFIG, SHADOW, and what `up` throws of a script
+ */
+export async function parity(options?: ParityOptions): Promise<ParityResult> {
+  return (await import('./commands/parity.ts')).parity(options)
+}
+
+/**
+ * Gives the schema of the database as it is: tables, keys, indexes, views and so on, without the history. With `at`
+ * or `dialect`, and where there is no database yet, it is what the migrations make of a shadow database.
+ *
+ * @throws USAGE, UNKNOWN_ID, SHADOW and what `up` throws of a script; the codes of the connection: CONFIG,
+ *   CONNECTION, AUTHENTICATION, PERMISSION, NOT_A_DATABASE, BUSY
+ */
+export async function schema(options?: SchemaOptions): Promise<SchemaResult> {
+  return (await import('./commands/schema.ts')).schema(options)
+}
+
+/**
+ * Writes the other database's files of a migration, runs them on a shadow database and compares the schemas.
+ *
+ * @throws UNKNOWN_ID, DIRECTORY, DIRECTIVE, CONFIG, SHADOW, what `up` throws
+ */
+export async function translate(options: TranslateOptions): Promise<TranslateResult> {
+  return (await import('./commands/translate.ts')).translate(options)
+}
+
+/**
+ * Writes TypeScript types of the schema that the migrations make, found out on shadow databases: no live database is
+ * needed. For each dialect they say what its driver gives, and Kysely takes them as they are.
+ *
+ * @throws USAGE, DIRECTORY, SHADOW and what `up` throws of a script
+ */
+export async function types(options?: TypesOptions): Promise<TypesResult> {
+  return (await import('./commands/types.ts')).types(options)
+}
+
+/**
+ * Tries each migration on throw-away databases: up, down, up, on tables with rows that are made to fit, and compares.
+ * The scripts are judged as they are, without the stash, in which `down` keeps what they drop.
+ *
+ * @throws USAGE, UNKNOWN_ID, SHADOW, ABORTED; the codes of the files: see `readMigrations`
+ */
+export async function verify(options?: VerifyOptions): Promise<VerifyResult> {
+  return (await import('./commands/verify.ts')).verify(options)
+}
+
+/** What counts as equal between SQLite and PostgreSQL: the table that `parity` compares by. */
+export async function pairs(): Promise<readonly Pair[]> {
+  return (await import('./core/schema/pairs.ts')).PAIRS
+}

@@ -8,12 +8,11 @@ import {
   MigrateError,
   newMigration,
   type Options,
-  PAIRS,
   type ProgressEvent,
+  pairs,
   parity,
   type RenameQuestion,
   restore,
-  SCHEMA_FORMATS,
   type SchemaFormat,
   type Settings,
   schema,
@@ -212,7 +211,10 @@ export const COMMANDS: Readonly<Record<string, Command>> = {
     },
     run: async (words, values, onProgress) => {
       atMost(0, words)
-      if (values.pairs === true) return { result: { pairs: PAIRS }, text: pairsText(PAIRS) }
+      if (values.pairs === true) {
+        const table = await pairs()
+        return { result: { pairs: table }, text: pairsText(table) }
+      }
       const result = await parity({
         ...(await shadowed(values)),
         each: values.each === true,
@@ -261,7 +263,7 @@ export const COMMANDS: Readonly<Record<string, Command>> = {
     does: 'print the schema of the database, or what the migrations make of one',
     options: {
       format: {
-        value: SCHEMA_FORMATS.join('|'),
+        value: 'sql|json|mermaid|dbml|svg',
         does: 'sql (default), data, or a diagram as text or picture',
       },
       at: { value: 'ID', does: 'as the files make it, up to this migration' },

@@ -1,7 +1,8 @@
 import type { Dialect } from '../core/migrations.ts'
 import { type Applied, compare, refuseMissing, type State } from '../core/plan.ts'
 import { alterSchema, scriptText } from '../core/schema/ddl.ts'
-import { type Difference, diff } from '../core/schema/diff.ts'
+import { diff } from '../core/schema/diff.ts'
+import type { Difference } from '../core/schema/difference.ts'
 import type { Schema } from '../core/schema/model.ts'
 import { withDatabase } from '../database/database.ts'
 import { readHistory } from '../database/history.ts'
@@ -32,13 +33,7 @@ export interface DriftResult {
   readonly official: { readonly up: Remedy; readonly down: Remedy }
 }
 
-/**
- * Compares the schema of the live database with that of its history, which is replayed on a shadow. The database is
- * only read.
- *
- * @throws MISSING if the history names a migration without a file, SHADOW, FOREIGN_HISTORY, and what `up` throws of
- *   the files and the connection
- */
+/** See `drift` in index.ts. */
 export async function drift(options: DriftOptions = {}): Promise<DriftResult> {
   const { database: target = DEFAULT_DATABASE } = options
   const dialect = dialectOf(target)

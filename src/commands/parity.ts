@@ -1,6 +1,7 @@
 import { MigrateError } from '../core/errors.ts'
 import type { Dialect } from '../core/migrations.ts'
-import { type Difference, diff, type Rules } from '../core/schema/diff.ts'
+import { diff, type Rules } from '../core/schema/diff.ts'
+import type { Difference } from '../core/schema/difference.ts'
 import type { Schema } from '../core/schema/model.ts'
 import {
   type AcceptedPair,
@@ -50,11 +51,7 @@ export interface ParityResult {
   readonly warnings: readonly string[]
 }
 
-/**
- * Replays the history on a shadow database of each kind and compares what they end in.
- *
- * @throws CONFIG, SHADOW, and what `up` throws of a script
- */
+/** See `parity` in index.ts. */
 export async function parity(options: ParityOptions = {}): Promise<ParityResult> {
   const { pairs = [], exceptions = [], strict = false, each = false, logger, onProgress } = options
   checkAccepted(pairs, exceptions)

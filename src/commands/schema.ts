@@ -24,8 +24,6 @@ const FORMATS = {
 
 export type SchemaFormat = keyof typeof FORMATS
 
-export const SCHEMA_FORMATS = Object.keys(FORMATS) as readonly SchemaFormat[]
-
 export interface SchemaOptions extends Pick<Options, 'database' | 'logger'>, ReplayOptions {
   /** Default: `sql`, statements that make it in an empty database. */
   readonly format?: SchemaFormat
@@ -47,18 +45,12 @@ export interface SchemaResult {
   readonly text: string
 }
 
-/**
- * Gives the schema of the database as it is: tables, keys, indexes, views and so on, without the history. With `at`
- * or `dialect`, and where there is no database yet, it is what the migrations make of a shadow database.
- *
- * @throws USAGE, UNKNOWN_ID, SHADOW and what `up` throws of a script; the codes of the connection: CONFIG,
- *   CONNECTION, AUTHENTICATION, PERMISSION, NOT_A_DATABASE, BUSY
- */
+/** See `schema` in index.ts. */
 export async function schema(options: SchemaOptions = {}): Promise<SchemaResult> {
   const { format = 'sql' } = options
   if (!Object.hasOwn(FORMATS, format)) {
     throw new MigrateError('USAGE', `there is no format ${format}`, {
-      hint: didYouMean(format, SCHEMA_FORMATS) ?? `write one of ${SCHEMA_FORMATS.join(', ')}`,
+      hint: didYouMean(format, Object.keys(FORMATS)) ?? `write one of ${Object.keys(FORMATS).join(', ')}`,
     })
   }
   const read = await readSchema(options)

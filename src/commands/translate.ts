@@ -64,11 +64,7 @@ export interface TranslateResult {
   readonly checked: boolean
 }
 
-/**
- * Writes the other database's files of a migration, runs them on a shadow database and compares the schemas.
- *
- * @throws UNKNOWN_ID, DIRECTORY, DIRECTIVE, CONFIG, SHADOW, what `up` throws
- */
+/** See `translate` in index.ts. */
 export async function translate(options: TranslateOptions): Promise<TranslateResult> {
   const { dir = 'migrations', signal, shadow } = options
   const folder = dir instanceof URL ? fileURLToPath(dir) : dir

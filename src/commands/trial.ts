@@ -1,6 +1,7 @@
 import { type Code, MigrateError } from '../core/errors.ts'
 import type { Migration } from '../core/migrations.ts'
-import { type Difference, diff, differenceText } from '../core/schema/diff.ts'
+import { diff } from '../core/schema/diff.ts'
+import { type Difference, differenceText } from '../core/schema/difference.ts'
 import type { Schema } from '../core/schema/model.ts'
 import { type RowChange, rowChanges, rowChangeText } from '../core/schema/row-changes.ts'
 import { list } from '../core/text.ts'

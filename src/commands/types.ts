@@ -26,12 +26,7 @@ export interface TypesResult {
   readonly text: string
 }
 
-/**
- * Writes TypeScript types of the schema that the migrations make, found out on shadow databases: no live database is
- * needed. For each dialect they say what its driver gives, and Kysely takes them as they are.
- *
- * @throws USAGE, DIRECTORY, SHADOW and what `up` throws of a script
- */
+/** See `types` in index.ts. */
 export async function types({
   file,
   dialect,

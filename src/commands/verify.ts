@@ -32,12 +32,7 @@ export interface VerifyResult {
   readonly migrations: readonly VerifiedMigration[]
 }
 
-/**
- * Tries each migration on throw-away databases: up, down, up, on tables with rows that are made to fit, and compares.
- * The scripts are judged as they are, without the stash, in which `down` keeps what they drop.
- *
- * @throws USAGE, UNKNOWN_ID, SHADOW, ABORTED; the codes of the files: see `readMigrations`
- */
+/** See `verify` in index.ts. */
 export async function verify(options: VerifyOptions = {}): Promise<VerifyResult> {
   const { dialect, strict = false } = options
   if (dialect !== undefined && !DIALECTS.includes(dialect)) {

@@ -2,11 +2,11 @@ import assert from 'node:assert/strict'
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, test } from 'node:test'
+import { PAIRS } from '../../src/core/schema/pairs.ts'
 import {
   differenceText,
   type MigrateError,
   type MigrationFile,
-  PAIRS,
   type ParityOptions,
   type ParityResult,
   parity,

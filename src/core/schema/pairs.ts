@@ -1,6 +1,7 @@
 import { MigrateError } from '../errors.ts'
 import { quoteName } from '../text.ts'
-import type { Difference, Rules } from './diff.ts'
+import type { Rules } from './diff.ts'
+import type { Difference } from './difference.ts'
 import { baseName, kindOf } from './kinds.ts'
 import { listedBy } from './listed.ts'
 import {

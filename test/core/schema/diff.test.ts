@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import { type Difference, diff, differenceText } from '../../../src/core/schema/diff.ts'
+import { diff } from '../../../src/core/schema/diff.ts'
+import { type Difference, differenceText } from '../../../src/core/schema/difference.ts'
 import { emptySchema, type Schema, type Table } from '../../../src/core/schema/model.ts'
 
 /** Has everything that a schema can have, of either database. */
