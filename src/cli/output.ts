@@ -134,8 +134,10 @@ export function driftText({ database, drifted, changed, differences, back, offic
     ...differenceLines(differences, { before: 'the history', after: 'the database' }),
     `${database} differs from its history: ${count(differences.length, 'difference')}`,
     remedyText('this brings the database back to its history', back),
-    remedyText('this makes official what the database has, as an up script', official.up),
-    remedyText('and as its down script', official.down),
+    ...Object.entries(official).flatMap(([dialect, { up, down }]) => [
+      remedyText(`this makes official what the database has: the up script for ${dialect}`, up),
+      remedyText(`and its down script for ${dialect}`, down),
+    ]),
   ].join('\n')
 }
 

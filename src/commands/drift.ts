@@ -1,10 +1,13 @@
+import { MigrateError } from '../core/errors.ts'
 import type { Dialect } from '../core/migrations.ts'
 import { type Applied, compare, refuseMissing, type State } from '../core/plan.ts'
+import { carry } from '../core/schema/carry.ts'
 import { alterSchema, scriptText } from '../core/schema/ddl.ts'
 import { diff } from '../core/schema/diff.ts'
 import type { Difference } from '../core/schema/difference.ts'
-import type { Schema } from '../core/schema/model.ts'
-import { withDatabase } from '../database/database.ts'
+import { type Expressions, loadExpressions } from '../core/schema/expressions.ts'
+import { nameOf, type Schema } from '../core/schema/model.ts'
+import { type Database, withDatabase } from '../database/database.ts'
 import { readHistory } from '../database/history.ts'
 import { dialectOf } from '../database/target.ts'
 import { DEFAULT_DATABASE, type Options } from './options.ts'
@@ -29,29 +32,35 @@ export interface DriftResult {
   readonly differences: readonly Difference[]
   /** What brings the database back to its history. */
   readonly back: Remedy
-  /** What a migration would say that makes of the database's state the history's. */
-  readonly official: { readonly up: Remedy; readonly down: Remedy }
+  /**
+   * The migration that would make what the database has official, for each dialect. PostgreSQL's is left out where
+   * there is no server to replay its history on.
+   */
+  readonly official: { readonly [dialect in Dialect]?: { readonly up: Remedy; readonly down: Remedy } }
 }
 
 /** See `drift` in index.ts. */
 export async function drift(options: DriftOptions = {}): Promise<DriftResult> {
   const { database: target = DEFAULT_DATABASE } = options
   const dialect = dialectOf(target)
-  const { name, live, history } = await withDatabase(target, {}, async (database) => ({
+  const { name, major, found, history } = await withDatabase(target, {}, async (database) => ({
     name: database.name,
+    major: await majorOf(database),
     history: await readHistory(database),
-    live: await database.introspect(),
+    found: await database.introspect(),
   }))
-  const { schema: expected, changed } = await replayed(dialect, history, options)
+  const { schema: expected, changed, major: replayedOn } = await replayed(dialect, history, options)
+  const live = major === replayedOn ? found : wordedAlike(expected, found, await loadExpressions())
   const differences = diff(expected, live)
+  const drifted = differences.length > 0
   return {
     dialect,
     database: name,
-    drifted: differences.length > 0,
+    drifted,
     changed,
     differences,
     back: remedy(live, expected),
-    official: { up: remedy(expected, live), down: remedy(live, expected) },
+    official: drifted ? await officialOf(expected, live, history, options) : {},
   }
 }
 
@@ -60,7 +69,7 @@ function replayed(
   dialect: Dialect,
   history: readonly Applied[],
   options: ReplayOptions,
-): Promise<{ schema: Schema; changed: string[] }> {
+): Promise<{ schema: Schema; changed: string[]; major: string }> {
   return withReplay(dialect, options, async (replay) => {
     const entries = compare(replay.migrations, history)
     const inState = (wanted: State) => entries.filter(({ state }) => state === wanted).map(({ id }) => id)
@@ -71,11 +80,56 @@ function replayed(
       const script = files.get(id)?.up
       if (script !== undefined) await replay.run(script)
     }
-    return { schema: await replay.schema(), changed: inState('changed') }
+    return {
+      schema: await replay.schema(),
+      changed: inState('changed'),
+      major: await majorOf(replay.database),
+    }
   })
+}
+
+/** The release of PostgreSQL, such as `18`. */
+async function majorOf({ dialect, query }: Database): Promise<string> {
+  if (dialect === 'sqlite') return ''
+  const [row] = await query<{ server_version_num: string }>('SHOW server_version_num')
+  return String(row?.server_version_num).slice(0, -4)
+}
+
+/** Each release of PostgreSQL gives the text of a view in its own words: where it means the same, in the history's. */
+function wordedAlike(expected: Schema, live: Schema, { same }: Expressions): Schema {
+  const known = new Map(expected.views.map((view) => [nameOf(view), view.query]))
+  const views = live.views.map((view) => {
+    const query = known.get(nameOf(view))
+    return query !== undefined && same(query, view.query) ? { ...view, query } : view
+  })
+  return { ...live, views }
 }
 
 function remedy(before: Schema, after: Schema): Remedy {
   const { statements, notes } = alterSchema(before, after)
   return { sql: scriptText(statements), notes }
+}
+
+/** The same change, for the database that it was made on and for the other. */
+async function officialOf(
+  expected: Schema,
+  live: Schema,
+  history: readonly Applied[],
+  options: ReplayOptions,
+): Promise<DriftResult['official']> {
+  const here = both(expected, live)
+  const other = live.dialect === 'sqlite' ? 'postgres' : 'sqlite'
+  try {
+    const { schema: onto } = await replayed(other, history, options)
+    const { schema, notes } = carry(expected, live, onto, await loadExpressions())
+    const { up, down } = both(onto, schema)
+    return { [live.dialect]: here, [other]: { up: { ...up, notes: [...notes, ...up.notes] }, down } }
+  } catch (error) {
+    if (error instanceof MigrateError && error.code === 'SHADOW') return { [live.dialect]: here }
+    throw error
+  }
+}
+
+function both(before: Schema, after: Schema) {
+  return { up: remedy(before, after), down: remedy(after, before) }
 }

@@ -1,7 +1,14 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import { type DriftOptions, type DriftResult, drift, type MigrationFile, up } from '../../src/index.ts'
-import { KINDS, type Scratch } from '../matrix.ts'
+import {
+  type DriftOptions,
+  type DriftResult,
+  drift,
+  type MigrationFile,
+  parity,
+  up,
+} from '../../src/index.ts'
+import { KINDS, type Scratch, SERVERS } from '../matrix.ts'
 
 const MIGRATIONS: readonly MigrationFile[] = [
   {
@@ -56,6 +63,8 @@ const told = ({ differences }: DriftResult) =>
     })
     .join(', ')
 
+const shadow = `${SERVERS.at(-1)?.url}/postgres`
+
 for (const { label, dialect, scratch } of KINDS) {
   describe(`drift, ${label}`, { concurrency: 2 }, () => {
     /** A migrated database with rows; its own server serves for shadows. */
@@ -67,8 +76,7 @@ for (const { label, dialect, scratch } of KINDS) {
         await up(options)
         await database.query(`INSERT INTO people (name) VALUES ('ann')`)
         await database.query('INSERT INTO pets (owner) VALUES (1)')
-        const shadow = dialect === 'postgres' ? { shadow: database.url } : {}
-        await work(database, (more) => drift({ ...options, ...shadow, ...more }))
+        await work(database, (more) => drift({ ...options, shadow, ...more }))
       })
     const run = async ({ query }: Scratch, sql: string) => {
       for (const statement of sql.split(/;\s*/)) if (statement.trim() !== '') await query(statement)
@@ -91,7 +99,7 @@ for (const { label, dialect, scratch } of KINDS) {
           await run(database, found.back.sql)
           assert.deepEqual((await look()).differences, [])
           // And there again, by what the migration would say.
-          await run(database, found.official.up.sql)
+          await run(database, found.official[dialect]?.up.sql ?? '')
           assert.equal(told(await look()), expected)
         }))
     }
@@ -120,10 +128,26 @@ for (const { label, dialect, scratch } of KINDS) {
 
     test('5 it changes nothing, and an empty database has drifted nowhere', () =>
       scratch(async (database) => {
-        const shadow = dialect === 'postgres' ? { shadow: database.url } : {}
-        const result = await drift({ database: database.url, migrations: MIGRATIONS, ...shadow })
+        const result = await drift({ database: database.url, migrations: MIGRATIONS, shadow })
         assert.deepEqual([result.drifted, result.differences], [false, []])
         assert.deepEqual(await database.tables(), [])
+      }))
+
+    test('6 the migration that makes it official serves both databases', () =>
+      migrated(async (database, look) => {
+        await run(database, CHANGED[dialect])
+        await database.query('CREATE TABLE extra (a INTEGER, b TEXT)')
+        const { official } = await look()
+        assert.deepEqual(Object.keys(official).sort(), ['postgres', 'sqlite'])
+        const files = Object.entries(official).flatMap(([of, { up, down }]) => [
+          { name: `3_official.${of}.up.sql`, sql: up.sql },
+          { name: `3_official.${of}.down.sql`, sql: down.sql },
+        ])
+        const migrations = [...MIGRATIONS, ...files]
+        assert.deepEqual((await parity({ migrations, shadow })).differences, [])
+        const applied = `INSERT INTO schema_migrations (version) VALUES ('3_official')`
+        await database.query(applied)
+        assert.deepEqual(told(await look({ migrations })), '')
       }))
   })
 }
