@@ -329,10 +329,13 @@ for (const kind of KINDS.filter(({ dialect }) => dialect === 'postgres')) {
         ],
       )
       assert.deepEqual(
-        schema.functions.map((one) => [one.name, one.arguments, one.sql.split('\n')[0], one.comment]),
+        // Before 14 an argument's IN goes without saying.
+        schema.functions.map(({ name, arguments: types, sql, comment }) => {
+          return [name, types, sql.split('\n')[0]?.replace('(IN ', '('), comment]
+        }),
         [
           ['f', 'integer, text', `CREATE OR REPLACE FUNCTION f(a integer, b text DEFAULT 'x'::text)`, 'does'],
-          ['p', 'users', 'CREATE OR REPLACE PROCEDURE p(IN x users)', undefined],
+          ['p', 'users', 'CREATE OR REPLACE PROCEDURE p(x users)', undefined],
           ['touch', '', 'CREATE OR REPLACE FUNCTION touch()', undefined],
         ],
       )

@@ -51,11 +51,17 @@ export function momentOf(node: Node | undefined): Moment | undefined {
   if (isNow(args)) return OF_SQLITE[called]
   if (called === 'timezone' && /^utc$/i.test(stringOf(first) ?? '')) return momentOf(second)
   if (called === 'to_char' && momentOf(first) === 'now') return 'now'
-  if (called === 'extract' && stringOf(first) === 'epoch') return momentOf(second) && 'epoch'
+  if (asksEpoch(called, first)) return momentOf(second) && 'epoch'
   return undefined
 }
 
 /** `'now'`, or nothing, which means it. */
 function isNow(args: readonly Node[]): boolean {
   return args.length === 0 || (args.length === 1 && /^now$/i.test(stringOf(args[0]) ?? ''))
+}
+
+/** `extract(epoch FROM …)`, which PostgreSQL before 14 gives back as `date_part('epoch'::text, …)`. */
+export function asksEpoch(called: string, field: Node | undefined): boolean {
+  const plain = field !== undefined && 'TypeCast' in field ? field.TypeCast.arg : field
+  return ['extract', 'date_part'].includes(called) && stringOf(plain) === 'epoch'
 }

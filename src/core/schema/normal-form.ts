@@ -17,7 +17,7 @@ import {
   truthOf,
   words,
 } from './ast.ts'
-import { momentOf } from './moments.ts'
+import { asksEpoch, momentOf } from './moments.ts'
 
 /** Two expressions of one normal form mean the same, in whichever database each was written. */
 export function normalForm(tree: Node): string {
@@ -190,7 +190,7 @@ function momentOfForm(called: string, args: readonly Node[]): string | undefined
   const [first, second] = args
   if (called === 'timezone' && /^utc$/i.test(stringOf(first) ?? '')) return momentName(second)
   if (called === 'to_char' && momentName(first) === 'now') return 'now'
-  if (called === 'extract' && stringOf(first) === 'epoch' && momentName(second)) return 'epoch'
+  if (asksEpoch(called, first) && momentName(second)) return 'epoch'
   return undefined
 }
 

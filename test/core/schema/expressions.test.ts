@@ -8,6 +8,7 @@ import { KINDS } from '../../matrix.ts'
 
 /** Each with what means the same: as PostgreSQL gives it back, and as people write it for SQLite. */
 const SAME: readonly [string, string][] = [
+  ["strftime('%s', 'now')", "(date_part('epoch'::text, now()))::bigint"],
   [
     "((status)::text = ANY ((ARRAY['a'::character varying, 'b'::character varying])::text[]))",
     "status IN ('b', 'a')",
