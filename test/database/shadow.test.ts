@@ -19,6 +19,7 @@ import { after, describe, test } from 'node:test'
 import { setTimeout as pause } from 'node:timers/promises'
 import type { MigrateError } from '../../src/core/errors.ts'
 import type { Database } from '../../src/database/database.ts'
+import { withEmbedded } from '../../src/database/embedded.ts'
 import { type ShadowOptions, withShadow, withShadows } from '../../src/database/shadow.ts'
 import { SERVERS, withFolder } from '../matrix.ts'
 import { onServer } from '../servers.ts'
@@ -309,4 +310,20 @@ describe('3 where it comes from', () => {
       await onServer(server, 'DROP ROLE shadow_nobody')
     }
   })
+
+  test('3.4 where npm ran no install scripts, the error says so', () =>
+    withFolder(async (folder) => {
+      const module = join(folder, 'index.mjs')
+      // What initdb says then, without the sixty megabytes that it comes with.
+      const said =
+        'initdb: error while loading shared libraries: libicuuc.so.60: cannot open shared object file'
+      writeFileSync(module, `export default class { initialise() { throw new Error('${said}') } }`)
+      await assert.rejects(
+        withEmbedded(module, undefined, async () => {}),
+        (error: MigrateError) =>
+          error.code === 'SHADOW' &&
+          error.message.endsWith('its install script has not run') &&
+          error.hint?.startsWith('run it with "npm rebuild') === true,
+      )
+    }))
 })
