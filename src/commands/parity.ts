@@ -2,7 +2,7 @@ import { MigrateError } from '../core/errors.ts'
 import type { Dialect } from '../core/migrations.ts'
 import { diff, type Rules } from '../core/schema/diff.ts'
 import type { Difference } from '../core/schema/difference.ts'
-import type { Schema } from '../core/schema/model.ts'
+import { type Named, nameOf, type Schema } from '../core/schema/model.ts'
 import {
   type AcceptedPair,
   checkAccepted,
@@ -143,11 +143,12 @@ async function replayEach(
         return { sqlite: ours, postgres: theirs }
       }
       const used = new Set<Exception>()
+      const changed = changes()
       let last: Replayed | undefined
       for (const { id } of sqlite.migrations) {
         await stepTo(id, { sqlite, postgres })
         const schemas = await now()
-        const found = compare(schemas, rules, exceptions)
+        const found = compare(changed(schemas), rules, exceptions)
         for (const exception of found.used) used.add(exception)
         last = { schemas, at: id, found: { ...found, used } }
         if (found.differences.length > 0) break
@@ -155,6 +156,46 @@ async function replayEach(
       return last ?? { schemas: await now(), at: undefined, found: { differences: [], used } }
     }),
   )
+}
+
+/**
+ * Of two schemas that were equal the last time, what may have changed since: all but the tables that are as they were,
+ * have no reference to or from one that is not, and whose types are as they were.
+ */
+function changes(): (schemas: Schemas) => Schemas {
+  let before = new Map<string, string>()
+  return (schemas) => {
+    const both = [schemas.sqlite, schemas.postgres]
+    const now = new Map(both.flatMap(textsOf))
+    const isSame = (key: string) => before.get(key) === now.get(key)
+    const others = [...before.keys(), ...now.keys()].filter((key) => !isSame(key))
+    const all = others.some((key) => key.endsWith(' types'))
+    before = now
+    if (all) return schemas
+    const names = new Set(others.map((key) => key.slice(key.indexOf(' ') + 1)))
+    const references = ({ tables }: Schema) =>
+      tables.flatMap((table) => table.foreignKeys.map(({ to }) => [nameKey(table), nameKey(to)] as const))
+    const near = both.flatMap(references).filter((pair) => pair.some((name) => names.has(name)))
+    const wanted = new Set([...names, ...near.flat()])
+    const part = (schema: Schema) => ({
+      ...schema,
+      tables: schema.tables.filter((table) => wanted.has(nameKey(table))),
+    })
+    return { sqlite: part(schemas.sqlite), postgres: part(schemas.postgres) }
+  }
+}
+
+/** What each table is, and what the types are that they may have. */
+function textsOf({ dialect, tables, enums, domains }: Schema): [key: string, text: string][] {
+  return [
+    [`${dialect} types`, JSON.stringify([enums, domains])],
+    ...tables.map((table): [string, string] => [`${dialect} ${nameKey(table)}`, JSON.stringify(table)]),
+  ]
+}
+
+/** A name in any case. */
+function nameKey(named: Named): string {
+  return `table ${nameOf(named).toLowerCase()}`
 }
 
 async function stepTo(id: string, replays: Readonly<Record<Dialect, Replay>>): Promise<void> {

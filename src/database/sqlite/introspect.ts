@@ -46,7 +46,7 @@ export function introspect(native: DatabaseSync): Schema {
   })
   const views = objects.filter(({ type }) => type === 'view')
   const triggers = objects.filter(({ type, table }) => type === 'trigger' && !isOurs(table))
-  const read = reader(catalog)
+  const read = reader(catalog, declarationsOf(native))
   return sorted({
     ...emptySchema('sqlite'),
     tables: tables.map(read.table),
@@ -55,7 +55,25 @@ export function introspect(native: DatabaseSync): Schema {
   })
 }
 
-function reader(catalog: Catalog) {
+/** What was read of the texts of a database the last time: between two of its migrations most are the same. */
+const DECLARATIONS = new WeakMap<DatabaseSync, Map<string, Declaration>>()
+
+type Declare = typeof declarationOf
+
+/** Reads texts, each that was there the last time not again. */
+function declarationsOf(native: DatabaseSync): Declare {
+  const known = DECLARATIONS.get(native)
+  const now = new Map<string, Declaration>()
+  DECLARATIONS.set(native, now)
+  return (sql, columns) => {
+    const key = [sql, ...columns].join('\0')
+    const declaration = known?.get(key) ?? declarationOf(sql, columns)
+    now.set(key, declaration)
+    return declaration
+  }
+}
+
+function reader(catalog: Catalog, declarationOf: Declare) {
   const columns = Map.groupBy(catalog.columns, ({ table }) => table)
   const indexes = Map.groupBy(catalog.indexes, ({ table }) => table)
   const foreignKeys = Map.groupBy(catalog.foreignKeys, ({ table }) => table)
