@@ -81,8 +81,8 @@ const RULES: Rules = {
     if (text !== undefined && /^\\x([0-9a-f]{2})*$/i.test(text)) {
       return { A_Const: { bsval: { bsval: text.slice(1).toLowerCase() } } }
     }
-    // SQLite's moments do not say that they are in UTC.
-    if (text !== undefined && MOMENT_IN_UTC.test(text)) return string(text.slice(0, -'+00'.length))
+    const [, written] = MOMENT.exec(text ?? '') ?? []
+    if (written !== undefined) return string(written)
     return node
   },
   SQLValueFunction: (fields) => {
@@ -110,8 +110,8 @@ const RULES: Rules = {
   }),
 }
 
-/** As PostgreSQL writes it. */
-const MOMENT_IN_UTC = /^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(\.\d+)?\+00$/
+/** As PostgreSQL writes it. SQLite's do not say that they are in UTC, and need not say that it is midnight. */
+const MOMENT = /^(\d{4}-\d\d-\d\d(?: \d\d:\d\d:\d\d(?:\.\d+)?)??)(?: 00:00:00)?(?:\+00)?$/
 
 const NUMBERS = new Set([
   'int2',
