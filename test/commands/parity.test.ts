@@ -455,8 +455,8 @@ const EXAMPLES: readonly (readonly [of: string, sqlite: string, postgres: string
   ],
   [
     'collation none, COLLATE BINARY',
-    'CREATE TABLE a (x TEXT, y TEXT COLLATE BINARY)',
-    'CREATE TABLE a (x text COLLATE "C", y text COLLATE "POSIX")',
+    'CREATE TABLE a (x TEXT, y TEXT COLLATE BINARY); CREATE INDEX i ON a (x)',
+    'CREATE TABLE a (x text, y text COLLATE "POSIX"); CREATE INDEX i ON a (x COLLATE "C")',
   ],
   [
     'index none',
@@ -574,7 +574,21 @@ describe('4 the table of pairs', { concurrency: 2 }, () => {
     )
   })
 
-  test('4.6 with strict, 64 bits are not 32', async () => {
+  test('4.6 what only one side narrows is different', async () => {
+    const files = both(
+      `CREATE TABLE a (x TEXT, y INTEGER CHECK (y = 0), z INTEGER CHECK (z IN (1, 0)));
+       CREATE UNIQUE INDEX here ON a (x) WHERE y = 0; CREATE UNIQUE INDEX there ON a (z)`,
+      `CREATE TABLE a (x text, y boolean, z boolean);
+       CREATE UNIQUE INDEX here ON a (x); CREATE UNIQUE INDEX there ON a (z) WHERE NOT y`,
+    )
+    assert.deepEqual(texts(await compare(files)), [
+      'a: check y = 0: only in SQLite',
+      'a: index here: where is y = 0 in SQLite and none in PostgreSQL',
+      'a: index there: where is none in SQLite and NOT y in PostgreSQL',
+    ])
+  })
+
+  test('4.7 with strict, 64 bits are not 32', async () => {
     const files = both('CREATE TABLE a (x INTEGER, y REAL)', 'CREATE TABLE a (x integer, y real)')
     assert.deepEqual(texts(await compare(files, { strict: true })), [
       'a: column x: type is INTEGER in SQLite and integer, which has 32 bits in PostgreSQL',

@@ -81,6 +81,8 @@ const RULES: Rules = {
     if (text !== undefined && /^\\x([0-9a-f]{2})*$/i.test(text)) {
       return { A_Const: { bsval: { bsval: text.slice(1).toLowerCase() } } }
     }
+    const [, written] = MOMENT.exec(text ?? '') ?? []
+    if (written !== undefined) return string(written)
     return node
   },
   SQLValueFunction: (fields) => {
@@ -107,6 +109,9 @@ const RULES: Rules = {
     CollateClause: { ...(arg && { arg }), collname: [name(lastWord(collname).toLowerCase())] },
   }),
 }
+
+/** As PostgreSQL writes it. SQLite's do not say that they are in UTC, and need not say that it is midnight. */
+const MOMENT = /^(\d{4}-\d\d-\d\d(?: \d\d:\d\d:\d\d(?:\.\d+)?)??)(?: 00:00:00)?(?:\+00)?$/
 
 const NUMBERS = new Set([
   'int2',
@@ -219,6 +224,10 @@ const OPPOSITE: Readonly<Record<string, string>> = {
   '>=': '<',
   '>': '<=',
   '<=': '>',
+}
+const DISTINCT: Readonly<Record<string, 'AEXPR_DISTINCT' | 'AEXPR_NOT_DISTINCT'>> = {
+  AEXPR_DISTINCT: 'AEXPR_NOT_DISTINCT',
+  AEXPR_NOT_DISTINCT: 'AEXPR_DISTINCT',
 }
 const EITHER_WAY = new Set(['=', '<>', '+', '*', '&', '|'])
 
@@ -342,6 +351,8 @@ function not(node: Node): Node {
     const op = lastWord(node.A_Expr.name)
     if (kind === 'AEXPR_LIKE') return like(op === '~~', lexpr, rexpr)
     const opposite = OPPOSITE[op]
+    const distinct = DISTINCT[kind ?? '']
+    if (distinct !== undefined) return { A_Expr: { ...node.A_Expr, kind: distinct } }
     if (kind === 'AEXPR_IN' && opposite) return { A_Expr: { ...node.A_Expr, name: [name(opposite)] } }
     if (kind === 'AEXPR_OP' && opposite) return comparison(opposite, lexpr, rexpr)
   }

@@ -65,7 +65,7 @@ const TYPES: readonly Pair[] = [
     'timestamptz, timestamp',
     'SQLite keeps it as text; in UTC the zone says nothing',
   ),
-  type('TIMESTAMPTZ', 'timestamptz', 'a name that SQLite borrows'),
+  type('TIMESTAMPTZ, TIMESTAMP WITH TIME ZONE', 'timestamptz', 'a name that SQLite borrows'),
   type('DATE', 'date', 'a name that SQLite borrows'),
   type('TIME', 'time, timetz', 'a name that SQLite borrows'),
   type('UUID', 'uuid', 'a name that SQLite borrows'),
@@ -582,11 +582,13 @@ function generatedPair(left: Column, right: Column, { expressions, settings }: C
 }
 
 function collationsPair(left: Column, right: Column): boolean {
-  const [one, other] = [left.collation, right.collation].map((name) =>
-    key(name ?? '').replace(/^.*\.|"/g, ''),
-  )
-  if (one === 'nocase') return right.type === 'citext'
-  return ['', 'binary'].includes(one ?? '') && ['', 'c', 'posix', 'default'].includes(other ?? '')
+  if (key(left.collation ?? '') === 'nocase') return right.type === 'citext'
+  return isBytes(left) && isBytes(right)
+}
+
+/** Whether texts are compared by their bytes, or as they are where nothing is said. */
+function isBytes({ collation = '' }: { readonly collation?: string }): boolean {
+  return ['', 'binary', 'c', 'posix', 'default'].includes(key(collation).replace(/^.*\.|"/g, ''))
 }
 
 /** Without those that the other side's types say already; those that mean the same are written alike. */
@@ -623,10 +625,10 @@ function nameLists(left: readonly Check[], right: readonly Check[]): [Check[], C
 
 function isImplied({ expression }: Check, { postgres, expressions }: TableContext): boolean {
   const listed = listedBy(expression)
-  const isBit = (value: string | number) => value === 0 || value === 1
+  const isBoth = listed?.values.toSorted().join() === '0,1'
   return postgres.columns.some(({ name, kind, type }) => {
     if (kind === 'boolean') {
-      return listed !== undefined && key(listed.column) === key(name) && listed.values.every(isBit)
+      return isBoth && key(listed.column) === key(name)
     }
     const quoted = quoteName(name)
     if (kind === 'json') return expressions.same(expression, `json_valid(${quoted})`)
@@ -654,19 +656,19 @@ function sameIndex(left: Index, right: Index): boolean {
 }
 
 function alignIndex(left: Index, right: Index, { expressions, settings }: Context): Index {
+  const { where, ...rest } = left
   const pairOf = (one: IndexPart, other: IndexPart | undefined) =>
     other !== undefined && partsPair(one, other, expressions, settings.strict)
   const sameParts =
     left.parts.length === right.parts.length && left.parts.every((one, i) => pairOf(one, right.parts[i]))
-  const sameWhere =
-    left.where !== undefined && right.where !== undefined && expressions.same(left.where, right.where)
+  const sameWhere = where !== undefined && right.where !== undefined && expressions.same(where, right.where)
   return {
-    ...left,
+    ...rest,
     name: right.name,
     unique: right.unique,
     parts: sameParts ? left.parts : right.parts,
     ...only('method', right.method),
-    ...only('where', sameWhere ? left.where : right.where),
+    ...only('where', sameWhere ? where : right.where),
     ...only('include', settings.strict ? right.include : undefined),
     ...only('nullsNotDistinct', right.nullsNotDistinct),
   }
@@ -674,7 +676,8 @@ function alignIndex(left: Index, right: Index, { expressions, settings }: Contex
 
 function partsPair(left: IndexPart, right: IndexPart, { same }: Expressions, strict = false): boolean {
   if (left.desc !== right.desc || (strict && (right.nulls ?? right.operators) !== undefined)) return false
-  const sameCollation = key(left.collation ?? '') === key(right.collation ?? '')
+  const sameCollation =
+    key(left.collation ?? '') === key(right.collation ?? '') || (isBytes(left) && isBytes(right))
   if (left.column !== undefined && right.column !== undefined) {
     return sameCollation && key(left.column) === key(right.column)
   }

@@ -143,7 +143,7 @@ function texts(size: number): Values {
   const short = (n: number) => (FIRST + n).toString(36)
   return quoted(
     (n) => (size >= 16 ? `row ${FIRST + n}` : short(n).slice(-size)),
-    ['', textOfLength(Math.min(size, LONG)), cut('жизнь 🙂 é 漢字'), cut(`' " \\ -- /* ; \n\t`)],
+    ['', textOfLength(Math.min(size, LONG)), cut(' Life жизнь 🙂 É 漢字 '), cut(`' " \\ -- /* ; \n\t`)],
   )
 }
 
