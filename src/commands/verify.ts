@@ -40,8 +40,12 @@ export async function verify(options: VerifyOptions = {}): Promise<VerifyResult>
       hint: 'such as --dialect sqlite',
     })
   }
-  // Both at once: while the server starts, SQLite is done.
-  const on = (one: Dialect) => (one === (dialect ?? one) ? verifyDialect(one, options) : undefined)
+  // Both at once: while the server starts, SQLite is done. One is shown: each has the same steps.
+  const { onProgress: _, ...quiet } = options
+  const on = (one: Dialect) => {
+    if (one !== (dialect ?? one)) return undefined
+    return verifyDialect(one, one === (dialect ?? 'postgres') ? options : quiet)
+  }
   const [sqlite, postgres] = await both(on('sqlite'), on('postgres'))
   const migrations = [...(sqlite ?? postgres ?? new Map<string, Judgement>()).keys()].map(
     (id): VerifiedMigration => {

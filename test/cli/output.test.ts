@@ -73,6 +73,10 @@ describe('1 without a database of its own', () => {
       const only = await run(['verify', '2', '--dialect', 'sqlite', '--dir', 'migrations', '--json'], { cwd })
       assert.equal(JSON.parse(only.stdout).migrations[0].sqlite.error.line, 1)
       assert.equal((await run(['verify', '--dialect', 'mysql'], { cwd })).status, 2)
+      const both = await run(['verify', '2', '--dir', 'migrations'], { cwd })
+      assert.match(both.stdout, /^ {5}sqlite {4}postgres\n2_b {2}fails {5}fails\n\n2_b, sqlite: fails\n/)
+      assert.equal(new Set(both.stderr.trim().split('\n')).size, 1)
+      assert.equal(both.stderr.match(/applying 2_b/g)?.length, 2, 'on tables with rows, and on others')
     }))
 
   test('1.3 new and up in a folder of one’s own', () =>
