@@ -66,7 +66,7 @@ function* numbered(first: readonly string[], more: (number: number) => string): 
  * the first 65,536 and those that came after Unicode 15.
  */
 const BETWEEN =
-  /(?:[^\p{ID_Continue}]|_|[\u{10000}-\u{10ffff}]|[\u088f-\u0897\u0c5c\u0cdc\u1acf-\u1aff\u1c89\u1c8a]|[\ua7cb-\ua7cf\ua7d2\ua7d4\ua7da-\ua7dc\ua7f1])+/u
+  /(?:[^\p{ID_Continue}]|_|[\u{10000}-\u{10ffff}]|[\u088f-\u0897]|\u0c5c|\u0cdc|[\u1acf-\u1aff]|[\u1c89\u1c8a]|[\ua7cb-\ua7cf\ua7d2\ua7d4\ua7da-\ua7dc\ua7f1])+/u
 
 /** `order_items` → `OrderItems`, `2fa codes` → `T2faCodes`. */
 function pascal(name: string): string {
