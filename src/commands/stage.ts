@@ -19,6 +19,8 @@ export class Stage {
   readonly #replay: Replay
   /** The tables as they were when rows were put in. */
   readonly #filled = new Map<string, string>()
+  /** The rows as they were before the last migration. */
+  #rows: Snapshot = new Map()
   readonly #empty = new Set<string>()
   readonly #told = new Set<string>()
   #from = 0
@@ -30,7 +32,8 @@ export class Stage {
   }
 
   /**
-   * Puts rows into tables that are new, are changed or have none.
+   * Puts rows into tables that are new or changed, have none, or whose rows are not as they were: a NULL that one
+   * migration fills is there for the next.
    *
    * @param fitting only plain rows, which fit this schema too
    */
@@ -40,11 +43,13 @@ export class Stage {
     const schema = this.schema
     const rows = await readRows(database, schema)
     const lacking = schema.tables.filter((table) => this.#lacksRows(table, rows))
+    this.#rows = rows
     if (lacking.length === 0) return { schema, rows }
     const wanted = (table: Table) => lacking.includes(table)
     await fill(database, schema, { wanted, from: this.#from, ...(fitting && { fitting }) })
     this.#from += STRIDE
     const now = await readRows(database, schema)
+    this.#rows = now
     for (const table of lacking) {
       const name = nameOf(table)
       // Plain rows are not all that is to be tried.
@@ -59,7 +64,9 @@ export class Stage {
     const name = nameOf(table)
     const found = rows.get(name)?.rows
     if (found === undefined) return false
-    return this.#filled.get(name) !== shapeOf(table) || (found.length === 0 && !this.#empty.has(name))
+    if (this.#filled.get(name) !== shapeOf(table)) return true
+    if (found.length === 0) return !this.#empty.has(name)
+    return JSON.stringify(found) !== JSON.stringify(this.#rows.get(name)?.rows)
   }
 
   /** Tables without rows, told once and wherever a migration names them. */

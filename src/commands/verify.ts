@@ -113,7 +113,7 @@ class Verifier {
     const wanted = migrations.map(({ id }) => named === undefined || named.includes(id))
     for (let at = wanted.indexOf(true); at !== -1; ) {
       let stop = await this.#make((replay) => this.#walk(replay, at, wanted))
-      if (stop.error && !stop.before) stop = await this.#again(migrations, stop.next, stop.error, wanted)
+      while (stop.error && !stop.before) stop = await this.#again(migrations, stop.next, stop.error, wanted)
       for (const [i, { id }] of migrations.entries()) {
         if (stop.error && wanted[i] && i >= stop.next) this.#judged.set(id, notReached(stop.error))
       }

@@ -302,6 +302,25 @@ for (const kind of KINDS) {
       }
     })
 
+    test('11.1 one after the other that fails on some rows', async () => {
+      const index = (id: string, column: string) => ({
+        [`${id}_a`]: `CREATE UNIQUE INDEX users_${column} ON users (${column})`,
+        [`${id}_a.down`]: `DROP INDEX users_${column}`,
+      })
+      const result = await run({ ...index('2', 'name'), ...index('3', 'role') })
+      assert.deepEqual(verdicts(result), ['reversible', 'reversible', 'reversible'])
+      for (const id of ['2_a', '3_a']) assert.match(of(result, id)?.notes.join() ?? '', /fails on others/)
+    })
+
+    test('11.2 what one migration fills in is NULL again for the next', async () => {
+      const fill = (id: string) => ({
+        [`${id}_a`]: `UPDATE users SET email = 'none' WHERE email IS NULL`,
+        [`${id}_a.down`]: NOTHING,
+      })
+      const result = await run({ ...fill('2'), ...fill('3') })
+      assert.deepEqual(verdicts(result), ['reversible', 'shape only', 'shape only'])
+    })
+
     test('12 rows are in place through a long history, also where tables refer to each other', async () => {
       const circle =
         dialect === 'sqlite'

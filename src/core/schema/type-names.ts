@@ -61,14 +61,23 @@ function* numbered(first: readonly string[], more: (number: number) => string): 
   for (let number = 2; ; number++) yield [more(number)]
 }
 
-/** All that a name of TypeScript cannot hold, whichever Unicode its compiler knows, and what parts words. */
-const BETWEEN = /(?:[^\p{ID_Continue}]|_|[\u{10000}-\u{10ffff}])+/u
+/**
+ * All that a name of TypeScript cannot hold, whichever Unicode its compiler knows, and what parts words: letters beyond
+ * the first 65,536 and those that came after Unicode 15.
+ */
+const BETWEEN =
+  /(?:[^\p{ID_Continue}]|_|[\u{10000}-\u{10ffff}]|[\u088f-\u0897]|\u0c5c|\u0cdc|[\u1acf-\u1aff]|[\u1c89\u1c8a]|[\ua7cb-\ua7cf\ua7d2\ua7d4\ua7da-\ua7dc\ua7f1])+/u
 
 /** `order_items` → `OrderItems`, `2fa codes` → `T2faCodes`. */
 function pascal(name: string): string {
   const words = name.split(BETWEEN).filter((word) => word !== '')
-  const joined = words.map((word) => `${word[0]?.toUpperCase()}${word.slice(1)}`).join('')
+  const joined = words.map((word) => `${upper(word[0] ?? '')}${word.slice(1)}`).join('')
   return /^\p{ID_Start}/u.test(joined) ? joined : `T${joined}`
+}
+
+function upper(letter: string): string {
+  const found = letter.toUpperCase()
+  return BETWEEN.test(found) ? letter : found
 }
 
 /** What the rules below would spoil. */

@@ -34,7 +34,7 @@ function partOf(schema: Schema, prefix: string, helpers: Set<string>): string[] 
   const tables = wholeTables(schema)
   const views = byName(schema.views)
   const enums = byName(schema.enums)
-  const names = namesFor([...tables, ...views], enums, prefix, RESERVED)
+  const names = namesFor([...tables, ...views], enums, prefix, [...RESERVED, `${prefix}Database`])
   const value: ValueOf = (column, table) => {
     const found = valueType(schema, column, table, (type) => names.enums.get(type) ?? 'string')
     for (const helper of found.helpers) helpers.add(helper)
@@ -221,7 +221,7 @@ type UpdateOf<C> = C extends { readonly __update__: infer U } ? U : C`,
 /** Names that no table's type may have. */
 const RESERVED: readonly string[] = [
   ...Object.keys(HELPERS),
-  ...['Database', 'Databases', 'SelectOf', 'InsertOf', 'UpdateOf', 'Need'],
+  ...['Databases', 'SelectOf', 'InsertOf', 'UpdateOf', 'Need'],
   ...['Date', 'Buffer', 'Uint8Array', 'Extract'],
 ]
 

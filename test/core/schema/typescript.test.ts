@@ -71,6 +71,7 @@ export type ScheduleUpdate = Updateable<SchedulesTable>
       'a-b',
       '2fa',
       '🙂',
+      'ɤ ƛ \ua7da \u1ad0',
     ]
     const text = typesOf({
       postgres: schema(
@@ -91,7 +92,9 @@ export type ScheduleUpdate = Updateable<SchedulesTable>
     assert.equal(new Set(written).size, written.length, text)
     assert.ok(text.includes(`  'app.users': AppUsersTable\n`))
     assert.ok(text.includes(`  'x y': UserKind\n`))
-    await compile({ 'types.ts': text })
+    const tables = [table('databases', []), table('Database', [])]
+    const two = typesOf({ sqlite: schema('sqlite', tables), postgres: schema('postgres', tables) })
+    await compile({ 'types.ts': text, 'both.ts': two })
   })
 
   test('1.4 one of several', () => {
