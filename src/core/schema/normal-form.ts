@@ -17,7 +17,7 @@ import {
   truthOf,
   words,
 } from './ast.ts'
-import { momentOf } from './moments.ts'
+import { momentOf, utcOf } from './moments.ts'
 
 /** Two expressions of one normal form mean the same, in whichever database each was written. */
 export function normalForm(tree: Node): string {
@@ -81,7 +81,7 @@ const RULES: Rules = {
     if (text !== undefined && /^\\x([0-9a-f]{2})*$/i.test(text)) {
       return { A_Const: { bsval: { bsval: text.slice(1).toLowerCase() } } }
     }
-    return node
+    return text === undefined ? node : string(utcOf(text) ?? text)
   },
   SQLValueFunction: (fields) => {
     const node: Node = { SQLValueFunction: fields }
