@@ -201,11 +201,14 @@ async function tell(guide: string, kind: Kind, postgres: Scratch, folder: string
 }
 
 describe('1 the guides', { concurrency: true }, () => {
-  for (const guide of GUIDES) {
-    for (const kind of KINDS.filter(({ dialect }) => dialect === 'postgres')) {
-      test(`1.1 ${guide} is a story that runs, on SQLite and ${kind.label}`, () =>
-        kind.scratch((postgres) => withInstalled((folder) => tell(guide, kind, postgres, folder))))
-    }
+  const servers = KINDS.filter(({ dialect }) => dialect === 'postgres')
+  for (const [i, guide] of GUIDES.entries()) {
+    // Both tell the same commands, which is tested below: each server runs them once.
+    const kind = servers[i % servers.length]
+    test(`1.1 ${guide} is a story that runs, on SQLite and ${kind?.label}`, () => {
+      assert.ok(kind)
+      return kind.scratch((postgres) => withInstalled((folder) => tell(guide, kind, postgres, folder)))
+    })
 
     test(`1.2 ${guide} shows Nexflow's migrations as they are`, () => {
       const shown = new Map(blocks(guide).map(({ file, text }) => [file, text]))

@@ -3,13 +3,13 @@ import { carry } from '../core/schema/carry.ts'
 import type { Hints } from '../core/schema/convert.ts'
 import type { CopiedColumn, Copies } from '../core/schema/copies.ts'
 import { alterSchema, scriptText } from '../core/schema/ddl.ts'
-import type { Columns, Expressions } from '../core/schema/expressions.ts'
+import type { Columns, Expressions, Rows } from '../core/schema/expressions.ts'
 import type { Schema } from '../core/schema/model.ts'
-import { nameText } from '../core/schema/names.ts'
+import { nameText, stringText } from '../core/schema/names.ts'
 import { renameAll } from '../core/schema/renames.ts'
 import { parseScript, type Script } from '../core/script.ts'
 import { skipBlank } from '../core/text.ts'
-import type { Reading } from '../database/database.ts'
+import type { Reading, Run } from '../database/database.ts'
 import type { Replay } from './replay.ts'
 
 /** A statement that nobody has carried over: a person has to. */
@@ -106,12 +106,13 @@ async function follow(script: Script, replay: Replay): Promise<Steps> {
   const before = new Map<Reading, Schema>()
   const after = new Map<Reading, Schema>()
   const latest = () => schemas.at(-1) as Schema
-  const walk = async (run: (text: string) => Promise<void>) => {
+  const walk = async (run: Run) => {
     let waiting: Reading[] = []
     const flush = async () => {
       const [first, last] = [waiting[0], waiting.at(-1)]
       if (first === undefined || last === undefined) return
-      await run(script.text.slice(first.start, last.end))
+      const before = script.text.slice(0, first.start)
+      await run({ file: script.file, text: script.text.slice(first.start, last.end), before })
       if (waiting.some(({ kind }) => kind === 'schema' || kind === 'opaque'))
         schemas.push(await replay.schema())
       waiting = []
@@ -130,8 +131,8 @@ async function follow(script: Script, replay: Replay): Promise<Steps> {
   }
   if (script.transaction) {
     const watch = { scripts: [script], onForgotten: () => {} }
-    await replay.database.transaction((run) => walk((text) => run({ file: script.file, text })), watch)
-  } else await walk((text) => replay.run({ ...script, text }))
+    await replay.database.transaction(walk, watch)
+  } else await walk((part) => replay.run({ ...script, ...part }))
   const [first = latest(), last] = [schemas[0], latest()]
   return { list: fates(script, readings, first, last, { before, after }), first, last }
 }
@@ -188,6 +189,8 @@ class Carrier {
   /** Where the source stands, as far as the other has followed. */
   #source: Schema
   #target: Schema | undefined
+  /** What tells a sequence of the numbers that were inserted. */
+  #counting: string | undefined
 
   constructor(script: Script, steps: Steps, other: Other, context: CarryContext) {
     this.#script = script
@@ -209,10 +212,10 @@ class Carrier {
     if (isRenamed(step)) await this.#rename(step)
     else if (kind === 'data' && this.#isCopy(step)) await this.#copy(step)
     else if (kind === 'data') await this.#data(step)
-    else if (kind === 'opaque') {
+    else if (kind === 'opaque' && !isCounted(step)) {
       await this.#follow(step.before)
       this.#review(sql, 'it runs code, which may change rows')
-    } else if (kind === 'other') this.#notes.push(`left out: ${sql.split('\n')[0]}`)
+    } else if (kind === 'other' || isCounted(step)) this.#notes.push(`left out: ${sql.split('\n')[0]}`)
     else if (fills && step.makes.some((name) => this.#names.has(key(name)))) {
       this.#review(sql, 'it fills the table that it makes, and only the table is made here')
     }
@@ -220,8 +223,9 @@ class Carrier {
 
   async end(): Promise<CarriedScript> {
     await this.#follow(this.#steps.last)
+    await this.#run([])
     return {
-      text: this.#parts.join(''),
+      text: partsText(this.#parts),
       reviews: this.#reviews,
       notes: [...new Set(this.#notes)],
       source: this.#steps.last,
@@ -240,6 +244,7 @@ class Carrier {
     const known = alterSchema(this.#source, wanted).notes
     this.#notes.push(...carried.notes, ...notes.filter((note) => !known.includes(note)))
     this.#source = wanted
+    if (statements.length === 0) return
     await this.#run(statements).catch((error: unknown) => {
       throw error instanceof MigrateError && error.code === 'SQL'
         ? error.with({ hint: 'what follows from the two schemas fails there: write this file by hand' })
@@ -252,12 +257,16 @@ class Carrier {
     return this.#target
   }
 
-  async #run(statements: readonly string[]): Promise<void> {
-    if (statements.length === 0) return
-    const text = scriptText(statements)
+  /** @param counted what is to follow, once for all statements one after the other that ask for it */
+  async #run(statements: readonly string[], counted?: string): Promise<void> {
+    const open = this.#counting === undefined || this.#counting === counted ? [] : [this.#counting]
+    const all = [...open, ...statements]
+    if (all.length === 0) return
+    const text = scriptText(all)
     await this.#other.run(text)
     this.#parts.push(text)
     this.#target = undefined
+    this.#counting = counted
   }
 
   /** A schema without the scaffold of a rebuild; what is away meanwhile is as it was. */
@@ -344,15 +353,32 @@ class Carrier {
     const known = new Set([...target.tables, ...target.views].map(({ name }) => key(name)))
     const unknown = [...step.writes, ...step.reads].find((name) => !known.has(key(name)))
     if (unknown !== undefined) return this.#review(sql, `there is no table ${unknown}`)
+    const { expressions } = this.#context
     const columns = columnsOf([...step.writes, ...step.reads], this.#source, target)
-    const text = this.#context.expressions.convertStatement(sql, target.dialect, columns)
-    if (text === undefined) return this.#review(sql, 'it is not understood')
+    const rows: Rows = (name) => this.#source.tables.find((one) => key(one.name) === key(name))?.columns
+    const text = expressions.convertStatement(sql, target.dialect, columns, rows)
+    if (text === undefined) {
+      const strange = expressions.strangeIn(sql, target.dialect, columns, rows)
+      return this.#review(sql, `it is not understood${strange === undefined ? '' : `: ${strange}`}`)
+    }
     try {
-      await this.#run([text])
+      await this.#run([text], this.#counted(step, text))
     } catch (error) {
       if (!(error instanceof MigrateError) || error.code !== 'SQL') throw error
       this.#review(sql, error.message)
     }
+  }
+
+  /** A sequence does not know of the numbers that an INSERT gives: it goes on behind them. */
+  #counted({ writes }: Step, text: string): string | undefined {
+    if (this.#target?.dialect !== 'postgres') return undefined
+    const table = this.#target.tables.find(({ name }) => key(name) === key(writes[0] ?? ''))
+    const given = this.#context.expressions.inserted(text)
+    const counting = table?.columns.find(({ name, identity }) => identity && given.includes(name))
+    if (table === undefined || counting === undefined) return undefined
+    const [of, column] = [nameText('postgres', table.name), nameText('postgres', counting.name)]
+    const sequence = `pg_get_serial_sequence(${stringText(of)}, ${stringText(counting.name)})`
+    return `SELECT setval(${sequence}, greatest(max(${column}), nextval(${sequence})))\nFROM ${of}`
   }
 
   #review(statement: string, reason: string): void {
@@ -366,9 +392,26 @@ class Carrier {
   }
 }
 
+/** What is of several lines stands apart, as in `scriptText`. */
+function partsText(parts: readonly string[]): string {
+  const isLong = (part = '') =>
+    part
+      .replace(/^-- REVIEW: .*\n/, '')
+      .trimEnd()
+      .includes('\n')
+  return parts
+    .map((part, i) => `${i > 0 && (isLong(part) || isLong(parts[i - 1])) ? '\n' : ''}${part}`)
+    .join('')
+}
+
 /** Whether a statement gives another name to a table that stays, or to a column of it. */
 function isRenamed({ renamed }: Step): boolean {
   return renamed?.was !== undefined && renamed.now !== undefined
+}
+
+/** Whether a statement only tells a sequence where to go on: SQLite looks for the largest number itself. */
+function isCounted({ sql }: Step): boolean {
+  return /^SELECT\s+(pg_catalog\.)?setval\s*\(/i.test(sql)
 }
 
 /** The columns that a statement may name, with what they hold on PostgreSQL. */

@@ -149,10 +149,11 @@ export function readText(path: string, file: string): string {
     })
   } catch (cause) {
     if (cause instanceof MigrateError) throw cause
+    const isGone = (cause as NodeJS.ErrnoException).code === 'ENOENT'
     throw new MigrateError('FILE_TEXT', `cannot read ${file}: ${(cause as Error).message}`, {
       file,
       cause,
-      hint: 'let this user read the file',
+      hint: isGone ? 'look for it: the name is as it was given' : 'let this user read the file',
     })
   }
 }

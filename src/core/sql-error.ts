@@ -7,6 +7,8 @@ import { place, skipBlank } from './text.ts'
 export interface Sql {
   readonly file: string
   readonly text: string
+  /** Of a part of a script: what stands before it. Places are those of the whole file. */
+  readonly before?: string
   /** SQL of this program's own, which needs no looking at. */
   readonly own?: boolean
   /** Tables that are not dropped when the script says so, but renamed. */
@@ -39,7 +41,7 @@ export function sqlError(
   const foreign = foreignConstruct(sql.text.slice(start, end), at - start, dialect)
   const hint = foreign === undefined ? details.hint : `${foreign}; ${advice(sql.file)}`
   return new MigrateError('SQL', words, {
-    ...place(sql.file, sql.text, at, start),
+    ...placeIn(sql, at, start),
     hint,
     cause: details.cause,
   })
@@ -53,10 +55,14 @@ export function transactionStatement(sql: Sql, offset: number): MigrateError {
     'TRANSACTION_STATEMENT',
     `${word} in a script would end the transaction that it runs in`,
     {
-      ...place(sql.file, sql.text, start),
+      ...placeIn(sql, start),
       hint: 'remove it: each script runs in a transaction of its own, or outside one with "-- migrate: no-transaction"',
     },
   )
+}
+
+function placeIn({ file, text, before = '' }: Sql, at: number, from = at) {
+  return place(file, before + text, before.length + at, before.length + from)
 }
 
 /** A statement outside a transaction failed: what ran before it stays, and the next run goes on with it. */

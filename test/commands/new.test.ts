@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, test } from 'node:test'
+import { writeNew } from '../../src/commands/write.ts'
 import {
   type Dialect,
   down,
@@ -85,6 +86,15 @@ test('4 a name of nothing, and a folder that is a file', () =>
     assert.equal(new Set(two.map(({ id }) => id.split('_')[0])).size, 2)
     writeFileSync(join(folder, 'file'), '')
     assert.equal((await errorOf(newMigration({ name: 'a', dir: join(folder, 'file') }))).code, 'DIRECTORY')
+  }))
+
+test('4.1 all files or none: what stood in the way stays, and nothing beside it', () =>
+  withFolder(async (folder) => {
+    const drafts = ['a', 'b', 'c'].map((name) => ({ path: join(folder, name), text: 'ours' }))
+    writeFileSync(join(folder, 'b'), 'theirs')
+    assert.throws(() => writeNew(drafts), { code: 'DIRECTORY' })
+    assert.deepEqual(readdirSync(folder), ['b'])
+    assert.equal(readFileSync(join(folder, 'b'), 'utf8'), 'theirs')
   }))
 
 const HISTORY: Readonly<Record<string, string>> = {
@@ -301,6 +311,7 @@ for (const kind of KINDS.filter((one) => one === KINDS.at(-1) && one.dialect ===
         assert.match(error.hint ?? '', /SQLite refuses it too/)
         const none = await errorOf(newMigration({ name: 'x', dir, from: join(dir, 'none.sql'), shadow: url }))
         assert.equal(none.code, 'FILE_TEXT')
+        assert.match(none.hint ?? '', /look for it/)
       }))
   })
 }

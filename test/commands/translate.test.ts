@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { describe, test } from 'node:test'
 import {
@@ -419,6 +419,34 @@ for (const kind of KINDS.filter(({ dialect }) => dialect === 'postgres')) {
       })
     })
 
+    test('2.1 a sequence goes on behind the numbers that were inserted, and columns are known by name', () => {
+      const files = {
+        '1_a.sqlite.up.sql': `CREATE TABLE roles (id INTEGER PRIMARY KEY, name TEXT, title TEXT);
+          INSERT INTO roles (id, name) VALUES (1, 'a'), (5, 'b');
+          INSERT INTO roles VALUES (7, 'c', 'C');
+          INSERT INTO roles (name) VALUES ('d');`,
+        '2_b.postgres.up.sql': `INSERT INTO roles (id, name) VALUES (20, 'e');
+          SELECT setval(pg_get_serial_sequence('roles', 'id'), 20);`,
+      }
+      return translated(files, { id: '1_a' }, async (result, written, dir, shadow) => {
+        assert.deepEqual([result.reviews, result.differences], [[], []])
+        assert.equal(written['1_a.postgres.up.sql']?.match(/setval/g)?.length, 1)
+        const second = await translate({ dir, shadow, id: '2_b' })
+        assert.deepEqual([second.reviews, second.notes.length], [[], 1])
+        for (const one of [sqlite, kind]) {
+          await one?.scratch(async (database) => {
+            await up({ database: database.url, migrations: dir })
+            await database.query("INSERT INTO roles (name) VALUES ('z')")
+            const rows = await database.query('SELECT id, name FROM roles ORDER BY id')
+            assert.deepEqual(
+              rows.map(({ id, name }) => `${id}${name}`),
+              ['1a', '5b', '7c', '8d', '20e', '21z'],
+            )
+          })
+        }
+      })
+    })
+
     // What is written does not hang on PostgreSQL's version.
     if (kind !== KINDS.at(-1)) return
 
@@ -487,6 +515,20 @@ for (const kind of KINDS.filter(({ dialect }) => dialect === 'postgres')) {
           const unknown = await refused('1', { columns: { 'd.y': 'uuid', 'b.x': 'uuid' } })
           assert.deepEqual([unknown.code, unknown.hint], ['CONFIG', 'did you mean d.x?'])
           assert.deepEqual(Object.keys(added(dir, files)), [])
+        }),
+      ))
+
+    test('6 an error is told with its place in the whole script', () =>
+      kind.scratch(({ url }) =>
+        withFolder(async (dir) => {
+          const sql =
+            'CREATE TABLE a (n INTEGER);\nINSERT INTO a VALUES (1);\n\n  -- the next\n  UPDATE a SET\n    m = 1;\n'
+          write(dir, { '1_a.sqlite.up.sql': sql })
+          for (const file of ['1_a.sqlite.up.sql', '1_a.postgres.up.sql']) {
+            renameSync(join(dir, '1_a.sqlite.up.sql'), join(dir, file))
+            const { code, line, column } = await errorOf(translate({ dir, id: '1', shadow: url }))
+            assert.deepEqual([code, line, column], ['SQL', 6, 5])
+          }
         }),
       ))
   })

@@ -1,4 +1,4 @@
-import type { ColumnRef, Node, SelectStmt } from 'libpg-query'
+import type { ColumnRef, Node, ResTarget, SelectStmt } from 'libpg-query'
 import type { Dialect } from '../migrations.ts'
 import {
   call,
@@ -14,7 +14,7 @@ import {
   string,
   words,
 } from './ast.ts'
-import type { Columns } from './expressions.ts'
+import type { Columns, Rows } from './expressions.ts'
 import type { Kind } from './model.ts'
 import { isRandom } from './normal-form.ts'
 import { toPostgres } from './to-postgres.ts'
@@ -61,7 +61,7 @@ const SYSTEM = /^(sqlite_|pg_)/i
  *
  * @throws NotUnderstood
  */
-export function conversion(tree: Node, to: Dialect, columns: Columns | undefined): Node {
+export function conversion(tree: Node, to: Dialect, columns: Columns | undefined, rows?: Rows): Node {
   const names = scope(tree, columns)
   const kind = (node: Node | undefined): Kind | undefined => kindOfNode(node, names)
   const isOfSqlite = to === 'postgres'
@@ -92,7 +92,7 @@ export function conversion(tree: Node, to: Dialect, columns: Columns | undefined
       const isIn = fields.subLinkType === 'ANY_SUBLINK' && fields.operName === undefined
       return known || isIn ? { SubLink: fields } : giveUp('ANY or ALL of a subquery')
     },
-    InsertStmt: (fields) => ({ InsertStmt: insert(fields, to, columns) }),
+    InsertStmt: (fields) => ({ InsertStmt: insert(named(fields, to, columns, rows), to, columns) }),
     UpdateStmt: (fields) => ({ UpdateStmt: update(fields, to, columns, kind) }),
     DeleteStmt: (fields) => {
       if (fields.usingClause) giveUp('DELETE … USING')
@@ -226,13 +226,45 @@ function when(node: Node, to: Dialect, kind: Surroundings['kind']): Node {
   return { CaseWhen: { ...node.CaseWhen, expr: condition(node.CaseWhen.expr, to, kind) } }
 }
 
+/** An INSERT that names its columns, and those of a `SELECT *`: in the other database they may stand in another order. */
+function named(
+  fields: Fields<'InsertStmt'>,
+  to: Dialect,
+  columns: Columns | undefined,
+  rows: Rows | undefined,
+): Fields<'InsertStmt'> {
+  const { selectStmt, cols, relation } = fields
+  const known = (column: string, table: string) => columns?.(column, table)?.name ?? column
+  const query = selectStmt && 'SelectStmt' in selectStmt ? selectStmt.SelectStmt : undefined
+  if (query === undefined || rows === undefined) return fields
+  const targetList = query.targetList?.flatMap((one): Node[] => {
+    const { val }: ResTarget = 'ResTarget' in one ? one.ResTarget : {}
+    if (!val || !('ColumnRef' in val) || lastWord(val.ColumnRef.fields) !== '*') return [one]
+    const [from, ...others] = query.fromClause ?? []
+    if (others.length > 0 || from === undefined || !('RangeVar' in from)) giveUp('* of several tables')
+    const table = from.RangeVar.relname ?? ''
+    const columnNode = (column: string): Node => ({ ColumnRef: { fields: [name(known(column, table))] } })
+    return rows(table)?.map((column) => ({ ResTarget: { val: columnNode(column.name) } })) ?? [one]
+  })
+  const [first] = query.valuesLists ?? []
+  const count = first && 'List' in first ? first.List.items?.length : targetList?.length
+  // SQLite counts no column that it makes itself.
+  const row = rows(relation?.relname ?? '')?.filter(({ generated }) => to === 'sqlite' || !generated)
+  return {
+    ...fields,
+    selectStmt: { SelectStmt: { ...query, ...(targetList && { targetList }) } },
+    ...(!cols &&
+      row && { cols: row.slice(0, count).map((one): Node => ({ ResTarget: { name: one.name } })) }),
+  }
+}
+
 function insert(
   fields: Fields<'InsertStmt'>,
   to: Dialect,
   columns: Columns | undefined,
 ): Fields<'InsertStmt'> {
   if (fields.override && fields.override !== 'OVERRIDING_NOT_SET') giveUp('OVERRIDING')
-  const { onConflictClause: conflict, selectStmt, cols = [] } = fields
+  const { onConflictClause: conflict, selectStmt } = fields
   if (conflict?.infer?.conname) giveUp('ON CONSTRAINT')
   if (conflict?.action === 'ONCONFLICT_UPDATE' && !conflict.infer) giveUp('ON CONFLICT without its columns')
   const query = selectStmt && 'SelectStmt' in selectStmt ? selectStmt.SelectStmt : undefined
@@ -240,19 +272,30 @@ function insert(
   if (to === 'sqlite' && conflict && query?.fromClause && !query.whereClause)
     giveUp('a SELECT before ON CONFLICT')
   const table = fields.relation?.relname
-  const kinds = cols.map((col) =>
-    'ResTarget' in col ? columns?.(col.ResTarget.name ?? '', table)?.kind : undefined,
+  const known = fields.cols?.map((col) =>
+    'ResTarget' in col ? columns?.(col.ResTarget.name ?? '', table) : undefined,
   )
+  const cols = fields.cols?.map((col, i): Node => {
+    const column = known?.[i]?.name
+    return 'ResTarget' in col && column ? { ResTarget: { ...col.ResTarget, name: column } } : col
+  })
+  const kinds = known?.map((column) => column?.kind) ?? []
   const row = (node: Node): Node =>
     'List' in node
       ? { List: { items: (node.List.items ?? []).map((item, i) => fitted(item, kinds[i], to)) } }
       : node
   const values = query?.valuesLists
   const targets = conflict?.targetList?.map((one) => assigned(one, table, to, columns))
+  const shown = query?.targetList?.map((one, i): Node => {
+    if (!('ResTarget' in one) || one.ResTarget.val === undefined) return one
+    return { ResTarget: { ...one.ResTarget, val: fitted(one.ResTarget.val, kinds[i], to) } }
+  })
   return {
     ...fields,
     ...target(fields),
+    ...(cols && { cols }),
     ...(values && { selectStmt: { SelectStmt: { ...query, valuesLists: values.map(row) } } }),
+    ...(shown && { selectStmt: { SelectStmt: { ...query, targetList: shown } } }),
     ...(conflict && { onConflictClause: { ...conflict, ...(targets && { targetList: targets }) } }),
   }
 }

@@ -19,6 +19,7 @@ import {
 } from './model.ts'
 import { listText, namesIn, nameText, pathText, stringText } from './names.ts'
 import { byName, inOrder, tablesInOrder } from './order.ts'
+import { selectedNames } from './selected.ts'
 import { isSign, isWord, tokensOf, unwrapped } from './tokens.ts'
 
 const name = (text: string) => nameText('postgres', text)
@@ -548,9 +549,13 @@ function expressionText(expression: string): string {
   return simple ? expression : `(${unwrapped(expression, 'postgres')})`
 }
 
-/** CREATE VIEW. */
+/** CREATE VIEW; with the names of its columns where its SELECT does not give them. */
 export function viewText(view: View, verb = 'CREATE'): string {
-  return `${verb} ${view.materialized ? 'MATERIALIZED ' : ''}VIEW ${path(view)} AS\n${statementText(view.query)}`
+  const columns = view.columns.map((column) => column.name)
+  const given = selectedNames('postgres', view.query)
+  const isGiven = given?.includes('*') || (given ?? []).join('\0') === columns.join('\0')
+  const head = `${verb} ${view.materialized ? 'MATERIALIZED ' : ''}VIEW ${path(view)}`
+  return `${head}${isGiven ? '' : ` ${list(columns)}`} AS\n${statementText(view.query)}`
 }
 
 /** CREATE TRIGGER, and what makes it as awake as it is. */

@@ -12,9 +12,9 @@ import type {
   Unique,
   View,
 } from './model.ts'
-import { fold, listText, nameIn, namesIn, nameText } from './names.ts'
+import { fold, listText, namesIn, nameText } from './names.ts'
 import { byName, inOrder, tablesInOrder } from './order.ts'
-import { isSign, isWord, partsOf, type Token, tokensOf } from './tokens.ts'
+import { selectedNames } from './selected.ts'
 
 const name = (text: string) => nameText('sqlite', text)
 const list = (names: readonly string[]) => listText('sqlite', names)
@@ -216,7 +216,7 @@ export function viewText(view: View, schema: Schema): string {
 
 function givesNames(view: View, { tables, views }: Schema): boolean {
   const columns = view.columns.map((column) => fold('sqlite', column.name))
-  const given = selectedNames(view.query)
+  const given = selectedNames('sqlite', view.query)
   if (given === undefined) return columns.length === 0
   if (!given.includes('*')) return columns.length === 0 || columns.join('\0') === given.join('\0')
   // With a list of names, SELECT * would fail when its table gets another column.
@@ -226,37 +226,6 @@ function givesNames(view: View, { tables, views }: Schema): boolean {
     ),
   )
   return columns.every((column) => known.has(column) || given.includes(column))
-}
-
-/** The names, folded, that the first SELECT gives its columns: `*` for all of a table; nothing where it is not clear. */
-function selectedNames(query: string): string[] | undefined {
-  const all = tokensOf(query, 'sqlite')
-  let depth = 0
-  const top = all.filter((token) => {
-    if (isSign(token, ')')) depth--
-    const outside = depth === 0
-    if (isSign(token, '(')) depth++
-    return outside
-  })
-  const start = top.findIndex((token) => isWord(token, 'SELECT'))
-  if (start === -1) return undefined
-  const end = top.findIndex(
-    (token, i) => i > start && (isWord(token, ...BEHIND_COLUMNS) || isSign(token, ';')),
-  )
-  const list = top.slice(start + 1, end === -1 ? undefined : end)
-  const names = partsOf(list.filter((token) => !isWord(token, 'DISTINCT', 'ALL'))).map(selectedName)
-  return names.every((one) => one !== undefined) ? names : undefined
-}
-
-const BEHIND_COLUMNS = ['FROM', 'WHERE', 'GROUP', 'UNION', 'EXCEPT', 'INTERSECT', 'ORDER', 'LIMIT', 'WINDOW']
-
-function selectedName(item: readonly Token[]): string | undefined {
-  const last = item.at(-1)
-  const before = item.at(-2)
-  if (last === undefined) return undefined
-  if (isSign(last, '*') && item.length <= 3 && (before === undefined || isSign(before, '.'))) return '*'
-  const clear = item.length === 1 || isWord(before, 'AS') || (item.length === 3 && isSign(before, '.'))
-  return clear ? nameIn('sqlite', last) : undefined
 }
 
 export function triggersInOrder(triggers: readonly Trigger[]): Trigger[] {

@@ -15,6 +15,11 @@ import { type Write, writers } from './writers.ts'
  */
 export type Columns = (column: string, table?: string) => { name: string; kind: Kind } | undefined
 
+/** The columns of a table in their order, in the database that a statement is written for. */
+export type Rows = (
+  table: string,
+) => readonly { readonly name: string; readonly generated?: unknown }[] | undefined
+
 /** What this tool understands of SQL expressions. */
 export interface Expressions {
   /** Whether two expressions mean the same, each written for either database. */
@@ -22,7 +27,11 @@ export interface Expressions {
   /** An expression in the words of the other database. Nothing where it is not known to be understood there. */
   convert(expression: string, to: Dialect, columns?: Columns): string | undefined
   /** A statement that reads or changes rows, likewise. What PostgreSQL refuses loudly at run time may be let through. */
-  convertStatement(sql: string, to: Dialect, columns?: Columns): string | undefined
+  convertStatement(sql: string, to: Dialect, columns?: Columns, rows?: Rows): string | undefined
+  /** What it is in a statement that is not known to be understood. Nothing where that cannot be told. */
+  strangeIn(sql: string, to: Dialect, columns?: Columns, rows?: Rows): string | undefined
+  /** The columns that a statement of PostgreSQL gives values, if it is an INSERT that names them. */
+  inserted(sql: string): string[]
 }
 
 /** Reads SQL by PostgreSQL's own grammar; what that does not read is compared as words and not converted. */
@@ -41,33 +50,48 @@ export async function loadExpressions(): Promise<Expressions> {
     forms.set(text, form)
     return form
   }
-  const converted = (tree: Node | undefined, to: Dialect, columns: Columns | undefined, back: Read) =>
-    tree && translated(tree, to, columns, write[to], back)
+  const outcome = (sql: string, to: Dialect, back: Read, columns?: Columns, rows?: Rows): Outcome => {
+    const tree = back(sql)
+    return tree === undefined ? {} : translated(tree, to, write[to], back, columns, rows)
+  }
 
   return {
     same: (a, b) => a === b || formOf(a) === formOf(b),
-    convert: (text, to, columns) => converted(read.expression(text), to, columns, read.expression),
-    convertStatement: (sql, to, columns) => converted(read.statement(sql), to, columns, read.statement),
+    convert: (text, to, columns) => outcome(text, to, read.expression, columns).text,
+    convertStatement: (sql, to, columns, rows) => outcome(sql, to, read.statement, columns, rows).text,
+    strangeIn: (sql, to, columns, rows) => outcome(sql, to, read.statement, columns, rows).strange,
+    inserted: (sql) => {
+      const tree = read.statement(sql)
+      const cols = tree && 'InsertStmt' in tree ? (tree.InsertStmt.cols ?? []) : []
+      return cols.flatMap((col) => ('ResTarget' in col ? (col.ResTarget.name ?? []) : []))
+    },
   }
 }
 
 type Read = (text: string) => Node | undefined
 
+/** What a text became, or what in it is not known to be understood. */
+interface Outcome {
+  readonly text?: string
+  readonly strange?: string
+}
+
 /** What is written must be read as it was meant: the writer of trees is not trusted with parentheses. */
 function translated(
   tree: Node,
   to: Dialect,
-  columns: Columns | undefined,
   write: Write,
   read: Read,
-): string | undefined {
+  columns: Columns | undefined,
+  rows: Rows | undefined,
+): Outcome {
   try {
-    const meant = conversion(tree, to, columns)
+    const meant = conversion(tree, to, columns, rows)
     const text = write(meant)
     const written = read(text)
-    return written !== undefined && normalForm(written) === normalForm(meant) ? text : undefined
+    return written !== undefined && normalForm(written) === normalForm(meant) ? { text } : {}
   } catch (error) {
-    if (error instanceof NotUnderstood) return undefined
+    if (error instanceof NotUnderstood) return { strange: error.message }
     throw error
   }
 }

@@ -16,6 +16,7 @@ import {
   type Unique,
   type View,
 } from './model.ts'
+import { utcOf } from './moments.ts'
 
 /** What is told of a column when its type is chosen. */
 interface Place {
@@ -260,6 +261,8 @@ function defaultOf(value: string, type: string, kind: Kind, expressions: Express
   if (type === 'text' && same(value, NOW)) return AS_TEXT
   const number = /^'([-+]?\d+(?:\.\d+)?)'$/.exec(value)?.[1]
   if (number !== undefined && (kind === 'integer' || kind === 'real' || kind === 'numeric')) return number
+  const utc = kind === 'timestamptz' ? utcOf(/^'(.*)'$/.exec(value)?.[1] ?? '') : undefined
+  if (utc !== undefined) return `'${utc}+00'`
   // A default names no column: what looks like one is a text.
   return expressions.convert(value, 'postgres', () => undefined)
 }

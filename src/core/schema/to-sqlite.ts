@@ -17,8 +17,8 @@ import {
 } from './ast.ts'
 import { kindOf } from './kinds.ts'
 import type { Kind } from './model.ts'
-import { type Moment, momentOf } from './moments.ts'
-import { COMPARISONS, giveUp, type Surroundings } from './values.ts'
+import { type Moment, momentOf, utcOf } from './moments.ts'
+import { COMPARISONS, fitted, giveUp, type Surroundings } from './values.ts'
 
 /** What PostgreSQL says in words of its own. */
 export function toSqlite(around: Surroundings): Rules {
@@ -89,10 +89,11 @@ function literal(text: string, kind: Kind, type: string): Node {
       const [, bytes] = /^\\x((?:[0-9a-f]{2})*)$/i.exec(text) ?? []
       return bytes === undefined ? giveUp('bytes') : { A_Const: { bsval: { bsval: `x${bytes}` } } }
     }
-    case 'date':
     case 'timestamp':
     case 'timestamptz':
       // `now`, `tomorrow`, and dates in an order of one's own.
+      return string(utcOf(text) ?? giveUp(`the moment ${text}`))
+    case 'date':
       return /^\d{4}-\d\d-\d\d/.test(text) ? string(text) : giveUp(`the moment ${text}`)
     case 'interval':
       return cast(string(text), 'interval')
@@ -201,11 +202,15 @@ function operation(fields: A_Expr, around: Surroundings): Node {
   switch (kind) {
     case 'AEXPR_IN':
     case 'AEXPR_BETWEEN':
-    case 'AEXPR_NOT_BETWEEN':
+    case 'AEXPR_NOT_BETWEEN': {
+      const items = rexpr && 'List' in rexpr ? (rexpr.List.items ?? []) : []
+      const list: Node = { List: { items: items.map((item) => against(item, lexpr, around)) } }
+      return { A_Expr: { ...fields, rexpr: list } }
+    }
     case 'AEXPR_DISTINCT':
     case 'AEXPR_NOT_DISTINCT':
     case 'AEXPR_NULLIF':
-      return { A_Expr: fields }
+      return { A_Expr: compared(fields, around) }
     case 'AEXPR_LIKE':
     case 'AEXPR_ILIKE':
       return like(op, lexpr, rexpr)
@@ -238,7 +243,22 @@ function operation(fields: A_Expr, around: Surroundings): Node {
   if (op === '/' && held.includes('numeric')) return giveUp('a division of decimals')
   if (!COMPARISONS.has(op) && held.some((one) => one === 'timestamptz' || one === 'date'))
     return giveUp('a sum of dates')
-  return COMPARISONS.has(op) || ALIKE.has(op) ? { A_Expr: fields } : giveUp(`the operator ${op}`)
+  if (COMPARISONS.has(op)) return { A_Expr: compared(fields, around) }
+  return ALIKE.has(op) ? { A_Expr: fields } : giveUp(`the operator ${op}`)
+}
+
+/** A value as it is compared with another. */
+function against(node: Node, other: Node | undefined, around: Surroundings): Node {
+  return 'A_Const' in node ? fitted(node, around.kind(other), 'sqlite') : node
+}
+
+function compared(fields: A_Expr, around: Surroundings): A_Expr {
+  const { lexpr, rexpr } = fields
+  return {
+    ...fields,
+    ...(lexpr && { lexpr: against(lexpr, rexpr, around) }),
+    ...(rexpr && { rexpr: against(rexpr, lexpr, around) }),
+  }
 }
 
 /** `now() - interval '7 days'`. */

@@ -1,10 +1,10 @@
 import type { A_Expr, Node } from 'libpg-query'
 import type { Dialect } from '../migrations.ts'
-import { isNull, lastWord, numberOf, operator, stringOf, truth, words } from './ast.ts'
+import { type Fields, isNull, lastWord, numberOf, operator, string, stringOf, truth, words } from './ast.ts'
 import type { Columns } from './expressions.ts'
 import { kindOf } from './kinds.ts'
 import type { Kind } from './model.ts'
-import { momentOf } from './moments.ts'
+import { momentOf, utcOf } from './moments.ts'
 
 /** Something that is not known to be understood by the other database: the conversion gives up. */
 export class NotUnderstood extends Error {}
@@ -31,10 +31,21 @@ export function condition(node: Node, to: Dialect, kind: Surroundings['kind']): 
   return held === undefined || held === 'boolean' ? node : giveUp('a condition that is no boolean')
 }
 
-/** A value for a column of a kind: SQLite's 0 and 1 are PostgreSQL's false and true. */
+/**
+ * A value for a column of a kind: SQLite's 0 and 1 are PostgreSQL's false and true. A moment is in UTC to SQLite, which
+ * compares it as a text, and of the session's time zone to PostgreSQL where it names none.
+ */
 export function fitted(value: Node, kind: Kind | undefined, to: Dialect): Node {
-  if (to === 'sqlite' || kind === undefined || isNull(value)) return value
+  if (kind === undefined || isNull(value)) return value
+  if ('CaseExpr' in value) return { CaseExpr: fittedCase(value.CaseExpr, kind, to) }
+  if ('CoalesceExpr' in value) {
+    const args = (value.CoalesceExpr.args ?? []).map((one) => fitted(one, kind, to))
+    return { CoalesceExpr: { ...value.CoalesceExpr, args } }
+  }
   const [digits, text, moment] = [numberOf(value), stringOf(value), momentOf(value)]
+  const utc = text === undefined || !/^timestamp/.test(kind) ? undefined : utcOf(text)
+  if (to === 'sqlite') return utc === undefined ? value : string(utc)
+  if (utc !== undefined && kind === 'timestamptz') return string(`${utc}+00`)
   if (kind === 'boolean' && digits !== undefined) {
     return digits === '0' || digits === '1'
       ? truth(digits === '1')
@@ -45,6 +56,19 @@ export function fitted(value: Node, kind: Kind | undefined, to: Dialect): Node {
   if (digits !== undefined && !NUMERIC.has(kind) && kind !== 'text') giveUp(`a number that is no ${kind}`)
   if (moment !== undefined && !FITS[moment].has(kind)) giveUp(`a moment that is no ${kind}`)
   return value
+}
+
+/** What a CASE gives, branch by branch. */
+function fittedCase(fields: Fields<'CaseExpr'>, kind: Kind, to: Dialect): Fields<'CaseExpr'> {
+  const { args = [], defresult } = fields
+  return {
+    ...fields,
+    args: args.map((one): Node => {
+      if (!('CaseWhen' in one) || one.CaseWhen.result === undefined) return one
+      return { CaseWhen: { ...one.CaseWhen, result: fitted(one.CaseWhen.result, kind, to) } }
+    }),
+    ...(defresult && { defresult: fitted(defresult, kind, to) }),
+  }
 }
 
 const NUMERIC: ReadonlySet<Kind> = new Set<Kind>(['integer', 'real', 'numeric'])

@@ -162,7 +162,9 @@ const WIDTH = 110
 /** On one line, or on many where it is long. */
 function short(write: (pretty: boolean) => string): string {
   const line = write(false)
-  return line.length > WIDTH ? write(true) : line
+  if (line.length <= WIDTH) return line
+  // Where no string holds a line's end, a space before one says nothing.
+  return line.includes('\n') ? write(true) : write(true).replace(/ +$/gm, '')
 }
 
 /** The pattern of a LIKE, and what stands behind ESCAPE. */

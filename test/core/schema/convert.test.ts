@@ -253,6 +253,19 @@ describe('what becomes of each', () => {
     assert.deepEqual(typesOf(schema, 'b'), { a_id: 'uuid' })
   })
 
+  test('3.1 a view keeps the names of its columns, a default its moment', async () => {
+    const sql = `CREATE TABLE a (n INTEGER, since_at TEXT DEFAULT '2026-01-15 10:00:00');
+      CREATE VIEW v (n, many) AS SELECT n, count(*) FROM a GROUP BY n;
+      CREATE VIEW w AS SELECT n, count(*) AS many FROM a GROUP BY n`
+    const { schema } = await converted(sqlite, sql, { 'a.since_at': 'timestamptz' })
+    assert.equal(schema.tables[0]?.columns[1]?.default, "'2026-01-15 10:00:00+00'")
+    const texts = createSchema(schema).filter((one) => one.includes('VIEW'))
+    assert.deepEqual(
+      texts.map((one) => one.split('\n')[0]),
+      ['CREATE VIEW v (n, many) AS', 'CREATE VIEW w AS'],
+    )
+  })
+
   test('4 what PostgreSQL cannot say is told', async () => {
     const sql = `CREATE TABLE a (id INTEGER PRIMARY KEY, name TEXT CHECK (name GLOB 'a*'), r INTEGER DEFAULT (random()));
       CREATE INDEX a_hex ON a (hex(name));

@@ -158,7 +158,9 @@ const CONVERTED: Readonly<Record<Dialect, readonly [string, string | undefined][
     ['name = "foo"', "name = 'foo'"],
     ["X'00ff'", "'\\x00ff'::bytea"],
     ["created_at > datetime('now', '-7 days')", "created_at > (now() - '7 days'::interval)"],
-    ["created_at > '2020-01-01'", "created_at > '2020-01-01'"],
+    ["created_at > '2020-01-01'", "created_at > '2020-01-01 00:00:00+00'"],
+    ["created_at IN ('2020-01-01T10:00:00.500Z')", "created_at IN ('2020-01-01 10:00:00.5+00')"],
+    ["created_at < 'soon'", undefined],
     ["created_at > ''", undefined],
     ["name > datetime('now')", undefined],
     ['date(created_at)', "(created_at AT TIME ZONE 'UTC')::date"],
@@ -223,7 +225,13 @@ const CONVERTED: Readonly<Record<Dialect, readonly [string, string | undefined][
     ['(n IS DISTINCT FROM 1)', 'n IS NOT 1'],
     ['((n >= 1) AND (n <= 5))', 'n >= 1 AND n <= 5'],
     ['NULL::character varying', 'NULL'],
-    ["'1970-01-01 00:00:00+00'::timestamp with time zone", "'1970-01-01 00:00:00+00'"],
+    ["'1970-01-01 00:00:00+00'::timestamp with time zone", "'1970-01-01 00:00:00'"],
+    ["created_at > '2020-01-01T10:00:00.5+02:30'", "created_at > '2020-01-01 07:30:00.5'"],
+    [
+      "created_at BETWEEN '2020-01-01' AND '2020-01-02 00:00Z'",
+      "created_at BETWEEN '2020-01-01 00:00:00' AND '2020-01-02 00:00:00'",
+    ],
+    ["'now'::timestamptz > created_at", undefined],
     ["('now'::text)::date", undefined],
     ["COALESCE(name, 'x'::text)", "COALESCE(name, 'x')"],
     ["to_tsvector('english'::regconfig, name)", undefined],
@@ -253,6 +261,19 @@ const STATEMENTS: Readonly<Record<Dialect, readonly [string, string | undefined]
     ['INSERT OR REPLACE INTO t (n) VALUES (1)', undefined],
     ['REPLACE INTO t (n) VALUES (1)', undefined],
     ['INSERT INTO t (enabled) VALUES (2)', undefined],
+    [
+      "INSERT INTO t (created_at) VALUES ('2026-01-15 10:00:00'), ('2026-01-15T10:00:00+02:00')",
+      "INSERT INTO t (created_at) VALUES ('2026-01-15 10:00:00+00'), ('2026-01-15 08:00:00+00')",
+    ],
+    [
+      "INSERT INTO t (name, enabled) SELECT 'a', 1 WHERE NOT EXISTS (SELECT 1 FROM t)",
+      "INSERT INTO t (name, enabled) SELECT 'a', true WHERE NOT (EXISTS (SELECT 1 FROM t))",
+    ],
+    [
+      'UPDATE t SET enabled = CASE WHEN n > 1 THEN 1 ELSE 0 END',
+      'UPDATE t SET enabled = CASE WHEN n > 1 THEN true ELSE false END',
+    ],
+    ['UPDATE t SET enabled = coalesce(enabled, 0)', 'UPDATE t SET enabled = COALESCE(enabled, false)'],
     [
       "UPDATE t SET enabled = 1, name = name || '!' WHERE n",
       "UPDATE t SET enabled = true, name = name || '!' WHERE n <> 0",
@@ -285,6 +306,10 @@ const STATEMENTS: Readonly<Record<Dialect, readonly [string, string | undefined]
       "INSERT INTO t (meta, enabled) VALUES ('{}', 1), (NULL, 0) ON CONFLICT DO NOTHING",
     ],
     ['INSERT INTO t (name) VALUES (gen_random_uuid())', undefined],
+    [
+      "UPDATE t SET created_at = '2026-01-15T10:00:00+02' WHERE created_at = '2026-01-15 10:00:00+00'::timestamptz",
+      "UPDATE t SET created_at = '2026-01-15 08:00:00' WHERE created_at = '2026-01-15 10:00:00'",
+    ],
     [
       "UPDATE t SET enabled = false WHERE name ILIKE 'a%' RETURNING n",
       "UPDATE t SET enabled = 0 WHERE name LIKE 'a%' RETURNING n",
@@ -329,6 +354,35 @@ describe('SQL expressions', () => {
       }
     })
   }
+
+  test('4.1 columns that nobody names are named: they may stand in another order there', () => {
+    const rows = (table: string) =>
+      table === 't' ? [{ name: 'n' }, { name: 'twice', generated: {} }, { name: 'enabled' }] : undefined
+    const cases = [
+      ['postgres', 'INSERT INTO t VALUES (1, 0)', 'INSERT INTO t (n, enabled) VALUES (1, false)'],
+      ['sqlite', 'INSERT INTO t VALUES (1)', 'INSERT INTO t (n) VALUES (1)'],
+      [
+        'postgres',
+        'INSERT INTO u (a, b, c) SELECT * FROM t',
+        'INSERT INTO u (a, b, c) SELECT n, twice, enabled FROM t',
+      ],
+      ['postgres', 'INSERT INTO u (a) SELECT * FROM t, u', undefined],
+      ['postgres', 'INSERT INTO t DEFAULT VALUES', 'INSERT INTO t DEFAULT VALUES'],
+    ] as const
+    for (const [to, given, wanted] of cases) {
+      assert.equal(expressions.convertStatement(given, to, columns, rows), wanted, given)
+    }
+  })
+
+  test('4.2 what is strange in a statement', () => {
+    assert.equal(
+      expressions.strangeIn("UPDATE t SET name = printf('%d', n)", 'postgres'),
+      'the function printf',
+    )
+    assert.equal(expressions.strangeIn('TRUNCATE t', 'sqlite'), 'TruncateStmt')
+    assert.equal(expressions.strangeIn('REPLACE INTO t (n) VALUES (1)', 'postgres'), undefined)
+    assert.deepEqual(expressions.inserted('INSERT INTO t (n, "Name") VALUES (1, 2)'), ['n', 'Name'])
+  })
 
   test('5 what is converted still means the same, but for names and flags', () => {
     // A name in quotes that is none is told apart only by the columns.
