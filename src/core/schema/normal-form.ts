@@ -18,15 +18,7 @@ import {
   words,
 } from './ast.ts'
 
-<<<<<<< HEAD
-
-import { asksEpoch, momentOf } from './moments.ts'
-
-=======
-
-import { momentOf, utcOf } from './moments.ts'
-
->>>>>>> try2
+import { asksEpoch, momentOf, utcOf } from './moments.ts'
 
 /** Two expressions of one normal form mean the same, in whichever database each was written. */
 export function normalForm(tree: Node): string {
@@ -90,13 +82,9 @@ const RULES: Rules = {
     if (text !== undefined && /^\\x([0-9a-f]{2})*$/i.test(text)) {
       return { A_Const: { bsval: { bsval: text.slice(1).toLowerCase() } } }
     }
-<<<<<<< HEAD
-    const [, written] = MOMENT.exec(text ?? '') ?? []
-    if (written !== undefined) return string(written)
-    return node
-=======
-    return text === undefined ? node : string(utcOf(text) ?? text)
->>>>>>> try2
+    if (text === undefined) return node
+    const utc = utcOf(text) ?? text
+    return string(MOMENT.exec(utc)?.[1] ?? utc)
   },
   SQLValueFunction: (fields) => {
     const node: Node = { SQLValueFunction: fields }
