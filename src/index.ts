@@ -62,7 +62,7 @@ export type { Dialect, MigrationFile, MigrationSource } from './core/migrations.
 /** The types of Nexflow's tables: `Nexflow.SqliteUser`, `Nexflow.PostgresDatabase`, … */
 export type * as Nexflow from './core/nexflow.ts'
 export type { Entry, State } from './core/plan.ts'
-export type { Hints } from './core/schema/convert.ts'
+export type { Hints } from './core/schema/convert/convert.ts'
 export {
   type Aspect,
   type Difference,
@@ -91,7 +91,7 @@ export type {
   View,
 } from './core/schema/model.ts'
 export type { AcceptedPair, Exception, Pair } from './core/schema/pairs.ts'
-export type { RowChange } from './core/schema/row-changes.ts'
+export type { RowChange } from './core/schema/rows/row-changes.ts'
 export type { RenameQuestion } from './core/schema/wanted.ts'
 export { bytesText, count, didYouMean } from './core/text.ts'
 export { type GivenBack, type Stash, stashLabel } from './database/stash.ts'

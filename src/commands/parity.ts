@@ -60,7 +60,7 @@ export async function parity(options: ParityOptions = {}): Promise<ParityResult>
     warnings.push(message)
     logger?.warn(message)
   }
-  const { loadExpressions } = await import('../core/schema/expressions.ts')
+  const { loadExpressions } = await import('../core/schema/convert/expressions.ts')
   const rules = parityRules(await loadExpressions(), { pairs, strict })
   const { schemas, at, found } = await (each ? replayEach : replayAll)(rules, exceptions, options)
   for (const exception of exceptions.filter((one) => !found.used.has(one))) {

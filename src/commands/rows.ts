@@ -1,7 +1,7 @@
 import { MigrateError } from '../core/errors.ts'
 import { nameOf, type Schema, type Table } from '../core/schema/model.ts'
-import type { Rows, Snapshot } from '../core/schema/row-changes.ts'
-import { type RowOptions, sampleRows } from '../core/schema/rows.ts'
+import type { Rows, Snapshot } from '../core/schema/rows/row-changes.ts'
+import { type RowOptions, sampleRows } from '../core/schema/rows/rows.ts'
 import { quoteName } from '../core/text.ts'
 import type { Database } from '../database/database.ts'
 

@@ -1,6 +1,6 @@
 import type { Migration } from '../core/migrations.ts'
 import { nameOf, type Schema, type Table } from '../core/schema/model.ts'
-import type { Snapshot } from '../core/schema/row-changes.ts'
+import type { Snapshot } from '../core/schema/rows/row-changes.ts'
 import type { Script } from '../core/script.ts'
 import type { Replay } from './replay.ts'
 import { fill, readRows } from './rows.ts'

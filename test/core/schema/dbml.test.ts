@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import { dbmlOf } from '../../../src/core/schema/dbml.ts'
+import { dbmlOf } from '../../../src/core/schema/draw/dbml.ts'
 import type { Column } from '../../../src/core/schema/model.ts'
 import { column, hundred, key, nexflow, schema, table } from './handmade.ts'
 

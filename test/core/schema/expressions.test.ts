@@ -2,7 +2,11 @@ import assert from 'node:assert/strict'
 import { DatabaseSync } from 'node:sqlite'
 import { before, describe, test } from 'node:test'
 import type { Dialect } from '../../../src/core/migrations.ts'
-import { type Columns, type Expressions, loadExpressions } from '../../../src/core/schema/expressions.ts'
+import {
+  type Columns,
+  type Expressions,
+  loadExpressions,
+} from '../../../src/core/schema/convert/expressions.ts'
 import type { Kind } from '../../../src/core/schema/model.ts'
 import { KINDS } from '../../matrix.ts'
 

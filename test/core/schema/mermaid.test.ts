@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import { mermaidOf } from '../../../src/core/schema/mermaid.ts'
+import { mermaidOf } from '../../../src/core/schema/draw/mermaid.ts'
 import type { Column, Table } from '../../../src/core/schema/model.ts'
 import { column, hundred, key, nexflow, schema, table } from './handmade.ts'
 

@@ -1,6 +1,11 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
-import { type RowChange, type Rows, rowChanges, rowChangeText } from '../../../src/core/schema/row-changes.ts'
+import {
+  type RowChange,
+  type Rows,
+  rowChanges,
+  rowChangeText,
+} from '../../../src/core/schema/rows/row-changes.ts'
 
 const rows = (columns: string, ...values: (string | null)[][]): Rows => ({
   columns: columns.split(' '),

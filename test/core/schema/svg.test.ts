@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { describe, test } from 'node:test'
 import fc from 'fast-check'
+import { svgOf } from '../../../src/core/schema/draw/svg.ts'
 import type { Schema } from '../../../src/core/schema/model.ts'
-import { svgOf } from '../../../src/core/schema/svg.ts'
 import { column, hundred, key, nexflow, schema, table } from './handmade.ts'
 
 interface Rectangle {
