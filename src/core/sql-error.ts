@@ -76,6 +76,8 @@ export function outsideTransaction(error: unknown): unknown {
 function advice(file: string): string {
   const name = file.replace(/^.*\//, '')
   const [id = name] = name.split('.')
+  // A wanted schema is in the words of one database.
+  if (!/^\d+_/.test(name)) return 'is the file for the other database?'
   const direction = /\.down\./.test(name) ? 'down' : 'up'
   const files = DIALECTS.map((dialect) => `${id}.${dialect}.${direction}.sql`)
   return `the databases differ here: write ${files.join(' and ')}`

@@ -269,6 +269,7 @@ describe('what becomes of each', () => {
   test('4 what PostgreSQL cannot say is told', async () => {
     const sql = `CREATE TABLE a (id INTEGER PRIMARY KEY, name TEXT CHECK (name GLOB 'a*'), r INTEGER DEFAULT (random()));
       CREATE INDEX a_hex ON a (hex(name));
+      CREATE TABLE b (x ANY) STRICT;
       CREATE VIEW v AS SELECT rowid FROM a;
       CREATE TRIGGER t AFTER INSERT ON a BEGIN DELETE FROM a; END`
     const { schema, notes } = await converted(sqlite, sql)
@@ -277,6 +278,7 @@ describe('what becomes of each', () => {
       "a: CHECK (name GLOB 'a*') was left out, PostgreSQL may not understand it",
       'a: write the trigger t for PostgreSQL',
       'a_hex on a: was left out, PostgreSQL may not understand its expression',
+      'b.x: holds whatever it is given, became numeric',
       'v: the view was left out, PostgreSQL may not understand it',
     ])
     assert.deepEqual(schema.triggers, [])

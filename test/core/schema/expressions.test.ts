@@ -378,6 +378,12 @@ describe('SQL expressions', () => {
     }
   })
 
+  test('4.3 a timestamp without a zone leaves aside the one that it is given', () => {
+    const given = "'2020-01-01T10:00:00+02'::timestamp"
+    assert.equal(expressions.convert(given, 'sqlite'), "'2020-01-01 10:00:00'")
+    assert.equal(expressions.convert(`${given}tz`, 'sqlite'), "'2020-01-01 08:00:00'")
+  })
+
   test('4.2 what is strange in a statement', () => {
     assert.equal(
       expressions.strangeIn("UPDATE t SET name = printf('%d', n)", 'postgres'),

@@ -57,12 +57,18 @@ export function momentOf(node: Node | undefined): Moment | undefined {
 
 const MOMENT = /^(\d{4}-\d\d-\d\d)(?:[ T](\d\d:\d\d)(:\d\d)?(\.\d+)?)?(?:(Z)|([-+]\d\d)(?::?(\d\d))?)?$/i
 
-/** A moment in a string, as SQLite's datetime() writes it: in UTC. Nothing where it is none. */
-export function utcOf(text: string): string | undefined {
+/**
+ * A moment in a string, as SQLite's datetime() writes it: in UTC. Nothing where it is none.
+ *
+ * @param zoned whether the zone that it names counts; a `timestamp` of PostgreSQL leaves it aside
+ */
+export function utcOf(text: string, zoned = true): string | undefined {
   const [all, day, time = '00:00', seconds = ':00', fraction = '', , hours, minutes = '00'] =
     MOMENT.exec(text) ?? []
   if (all === undefined) return undefined
-  const value = new Date(`${day}T${time}${seconds}${hours === undefined ? 'Z' : `${hours}:${minutes}`}`)
+  const value = new Date(
+    `${day}T${time}${seconds}${hours === undefined || !zoned ? 'Z' : `${hours}:${minutes}`}`,
+  )
   if (Number.isNaN(value.getTime())) return undefined
   return `${value.toISOString().slice(0, 19).replace('T', ' ')}${fraction.replace(/\.?0+$/, '')}`
 }

@@ -235,6 +235,7 @@ function columnOf(
   if (/^rtrim$/i.test(column.collation ?? '')) notes.push(`${place}: PostgreSQL has no collation RTRIM`)
   if (kindOf('sqlite', column.type) === 'blob' && column.type === '')
     notes.push(`${place}: has no type, became bytea`)
+  if (/^any$/i.test(column.type)) notes.push(`${place}: holds whatever it is given, became ${type}`)
   if (counts) return { ...base, identity: 'serial' }
   if (column.generated) {
     const expression = expressions.convert(column.generated.expression, 'postgres', columnsOf(table, types))

@@ -92,7 +92,7 @@ function literal(text: string, kind: Kind, type: string): Node {
     case 'timestamp':
     case 'timestamptz':
       // `now`, `tomorrow`, and dates in an order of one's own.
-      return string(utcOf(text) ?? giveUp(`the moment ${text}`))
+      return string(utcOf(text, kind === 'timestamptz') ?? giveUp(`the moment ${text}`))
     case 'date':
       return /^\d{4}-\d\d-\d\d/.test(text) ? string(text) : giveUp(`the moment ${text}`)
     case 'interval':

@@ -43,7 +43,7 @@ export function fitted(value: Node, kind: Kind | undefined, to: Dialect): Node {
     return { CoalesceExpr: { ...value.CoalesceExpr, args } }
   }
   const [digits, text, moment] = [numberOf(value), stringOf(value), momentOf(value)]
-  const utc = text === undefined || !/^timestamp/.test(kind) ? undefined : utcOf(text)
+  const utc = text === undefined || !/^timestamp/.test(kind) ? undefined : utcOf(text, kind === 'timestamptz')
   if (to === 'sqlite') return utc === undefined ? value : string(utc)
   if (utc !== undefined && kind === 'timestamptz') return string(`${utc}+00`)
   if (kind === 'boolean' && digits !== undefined) {
