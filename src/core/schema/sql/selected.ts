@@ -1,6 +1,6 @@
-import type { Dialect } from '../migrations.ts'
-import { nameIn } from '../sql/names.ts'
+import type { Dialect } from '../../migrations.ts'
 import { isSign, isWord, partsOf, type Token, tokensOf } from '../tokens.ts'
+import { nameIn } from './names.ts'
 
 /** The names, folded, that the first SELECT gives its columns: `*` for all of a table; nothing where it is not clear. */
 export function selectedNames(dialect: Dialect, query: string): string[] | undefined {
