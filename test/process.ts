@@ -3,7 +3,8 @@ import { once } from 'node:events'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 
-export const BIN = join(import.meta.dirname, '../src/cli/bin.ts')
+/** What run.ts has made of `src/cli/bin.ts`. */
+export const BIN = process.env.TEST_BIN ?? join(import.meta.dirname, '../src/cli/bin.ts')
 
 /** Hundreds of processes start: each but the first finds its code compiled. */
 const CACHE = join(import.meta.dirname, '../node_modules/.cache/nexflow-test')

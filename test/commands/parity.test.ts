@@ -337,7 +337,32 @@ describe('3 versions', () => {
     assert.deepEqual(texts(each), ['a: column y: only in SQLite', 'a: column z: only in PostgreSQL'])
   })
 
-  test('3.2 a script that fails is named with its dialect and its place', async () => {
+  const types = [
+    ...both(
+      `CREATE TABLE a (id INTEGER PRIMARY KEY);
+       CREATE TABLE b (a INTEGER REFERENCES a (id), state TEXT CHECK (state IN ('x', 'y')));`,
+      `CREATE TYPE state AS ENUM ('x', 'y');
+       CREATE TABLE a (id integer PRIMARY KEY);
+       CREATE TABLE b (a integer REFERENCES a (id), state state);`,
+    ),
+    ...both('CREATE TABLE c (x TEXT)', 'CREATE TABLE c (x TEXT)', '000002_c'),
+  ]
+  for (const { what, postgres } of [
+    { what: 'what it refers to', postgres: 'ALTER TABLE a ALTER COLUMN id TYPE bigint' },
+    { what: 'its type', postgres: "ALTER TYPE state ADD VALUE 'z'" },
+  ]) {
+    test(`3.2 --each finds what comes to a table only through ${what}`, async () => {
+      const part = both('SELECT 1', postgres, '000003_part')
+      const files = [...types, ...part, ...both('SELECT 1', 'SELECT 1', '000004_after')]
+      const whole = await compare(files)
+      const each = await compare(files, { each: true })
+      assert.equal(each.at, '000003_part')
+      assert.deepEqual(texts(each), texts(whole))
+      assert.ok(texts(each).length > 0)
+    })
+  }
+
+  test('3.3 a script that fails is named with its dialect and its place', async () => {
     const neutral = [
       { name: '000001_a.up.sql', sql: 'CREATE TABLE a (x TEXT);\nCREATE TABLE b (x REAL) STRICT' },
     ]
@@ -353,7 +378,7 @@ describe('3 versions', () => {
     assert.ok(performance.now() - start < 10_000, 'it waited for the other')
   })
 
-  test('3.3 without migrations both are empty', async () => {
+  test('3.4 without migrations both are empty', async () => {
     const { equal, compared } = await compare([])
     assert.deepEqual([equal, compared.tables], [true, 0])
   })
