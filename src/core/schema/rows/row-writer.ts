@@ -1,4 +1,5 @@
 import { quoteName } from '../../text.ts'
+import { listedBy } from '../listed.ts'
 import type { Column, ForeignKey, Named, Schema, Table } from '../model.ts'
 import { fold, stringText } from '../sql/names.ts'
 import { candidates, likely } from './candidates.ts'
@@ -77,8 +78,12 @@ export class Writer {
     const conditions = conditionsOf(this.#schema, this.table, column)
     if (conditions.length > 0) {
       const all = [...candidates(column.kind, conditions, `r${n}`).map((one) => [one]), plain(n)]
-      // Not every row begins with the same one.
-      const turned = [...all.slice(n % all.length), ...all.slice(0, n % all.length)]
+      // Where a condition lists what is allowed, all else would be refused.
+      const listed = new Set(conditions.flatMap((one) => listedBy(one)?.values ?? []).flatMap(literals))
+      const { here = [], elsewhere = [] } = Object.groupBy(all, ([sql = '']) =>
+        listed.has(sql) ? 'here' : 'elsewhere',
+      )
+      const turned = [...turnedBy(n, here), ...turnedBy(n, elsewhere)]
       const first = [...nulls, ...(this.#later ? [plain(n)] : [])]
       return { columns, options: [...first, ...turned, ...none, ...left], plain: nulls.length }
     }
@@ -175,6 +180,17 @@ export class Writer {
     const equal = columns.map((column, i) => `c.${quoteName(column)} = ${names[i]}`).join(' AND ')
     return [...conditions, `NOT EXISTS (SELECT 1 FROM ${pathOf(this.table)} AS c WHERE ${equal})`]
   }
+}
+
+/** A value as SQL, for a column of text or of numbers. */
+function literals(value: string | number): string[] {
+  return [String(value), stringText(String(value))]
+}
+
+/** Not every row begins with the same one. */
+function turnedBy<T>(n: number, all: readonly T[]): T[] {
+  const at = n % Math.max(1, all.length)
+  return [...all.slice(at), ...all.slice(0, at)]
 }
 
 /** What a column's values must satisfy beside its type, as SQL that has it in words. */
