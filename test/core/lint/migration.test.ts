@@ -147,7 +147,7 @@ const CASES: readonly Case[] = [
   onPostgres(
     'one of a list',
     down(NOTES, 'CREATE TABLE tags (id int)', 'DROP TABLE tags, public.notes CASCADE'),
-    'no-data-loss-in-down, public',
+    'no-data-loss-in-down, notes',
   ),
   onPostgres(
     'of several actions',
@@ -258,17 +258,16 @@ const CASES: readonly Case[] = [
       down: 'DROP TABLE notes',
     },
     'indexes-after-tables, notes',
-    'not-portable, notes',
   ),
   safe('index behind its table', { up: `${NOTES} CREATE INDEX i ON notes (body)`, down: 'DROP TABLE notes' }),
   bad(
     'SQLite refuses it',
     {
       before: NOTES,
-      up: 'ALTER TABLE notes ALTER COLUMN body SET NOT NULL',
-      down: 'ALTER TABLE notes ALTER COLUMN body DROP NOT NULL',
+      up: 'ALTER TABLE notes ALTER COLUMN body TYPE varchar(9)',
+      down: 'ALTER TABLE notes ALTER COLUMN body TYPE text',
     },
-    'not-portable, ALTER',
+    'not-portable, TYPE',
   ),
   bad(
     'PostgreSQL refuses it',
