@@ -206,7 +206,7 @@ export function attemptsOn(first: Query, patience: Patience, open: () => Promise
 
   const stillHeld = async (blocks: readonly Block[]) => {
     const keys = blocks.map(({ key }) => `'${key}'`).join(', ')
-    const rows = await first(`WITH ${LOCKS} ${HOLDERS} WHERE h.granted AND ${KEY} IN (${keys})`).catch(
+    const rows = await first(`WITH ${LOCKS} ${holders()} WHERE h.granted AND ${KEY} IN (${keys})`).catch(
       () => [],
     )
     return rows.map(blockOf)
@@ -259,14 +259,20 @@ const LOCKS = `locks AS MATERIALIZED (
   SELECT *, concat_ws('/', locktype, database, relation, page, tuple, virtualxid, transactionid, classid, objid, objsubid)
     AS tag FROM pg_locks)`
 
+/** A row is waited for by the transaction that has changed it; who does so holds a lock on the row itself. */
+const rowOf = (pid: number) =>
+  `(SELECT relation FROM locks WHERE pid = ${pid} AND locktype = 'tuple' LIMIT 1)`
+
 /** Who holds what: the name of a transaction lasts as long as it does, and others may see it too. */
 const KEY = `h.virtualtransaction || ' ' || h.tag`
 
 const utc = (column: string) => `to_char(${column} AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"')`
 
-const HOLDERS = `SELECT DISTINCT ON (1) ${KEY} AS key, h.tag, h.pid, gid AS prepared, usename AS user,
+const holders = (
+  rowOf = 'NULL::oid',
+) => `SELECT DISTINCT ON (1) ${KEY} AS key, h.tag, h.pid, gid AS prepared, usename AS user,
     application_name AS application, state, ${utc('xact_start')} AS since, ${utc('query_start')} AS query_start,
-    extract(epoch FROM clock_timestamp() - xact_start) AS seconds, query, h.relation::regclass AS table,
+    extract(epoch FROM clock_timestamp() - xact_start) AS seconds, query, coalesce(h.relation, ${rowOf})::regclass AS table,
     h.pid IS NOT NULL AND coalesce(backend_type = 'autovacuum worker', usesysid IS NULL)
       AND query !~ 'to prevent wraparound' AS yields
   FROM locks AS h LEFT JOIN pg_stat_activity AS a ON a.pid = h.pid
@@ -280,7 +286,7 @@ function blocksSql(pid: number): string {
     waiting AS MATERIALIZED (SELECT DISTINCT pid FROM locks
       WHERE NOT granted AND pid <> ${pid} AND tag IN (SELECT tag FROM mine) LIMIT 20)
     SELECT *, EXISTS (SELECT FROM waiting WHERE ${pid} = ANY (pg_blocking_pids(pid))) AS behind
-    FROM (${HOLDERS} WHERE h.granted AND h.tag IN (SELECT tag FROM mine WHERE NOT granted)
+    FROM (${holders(rowOf(pid))} WHERE h.granted AND h.tag IN (SELECT tag FROM mine WHERE NOT granted)
       AND coalesce(h.pid, 0) IN (SELECT pid FROM blocking)) AS blocks`
 }
 

@@ -38,7 +38,7 @@ export function limitsOf(patience: Patience | undefined, { set = '', beside = fa
   const { lockTimeout, statementTimeout } = patience
   const limits = [
     ...(setsLockTimeout(set) ? [] : [`lock_timeout = ${beside ? 0 : milliseconds(lockTimeout)}`]),
-    ...(statementTimeout === undefined || /\bstatement_timeout\b/i.test(set)
+    ...(statementTimeout === undefined || setsStatementTimeout(set)
       ? []
       : [`statement_timeout = ${milliseconds(statementTimeout)}`]),
   ]
@@ -52,7 +52,11 @@ function milliseconds(time: number): number {
 
 /** A script that says itself how long its statements wait for locks. */
 export function setsLockTimeout(text: string): boolean {
-  return /\block_timeout\b/i.test(text)
+  return /\bset(_config)?\b[^;]*\block_timeout\b/i.test(text)
+}
+
+function setsStatementTimeout(text: string): boolean {
+  return /\bset(_config)?\b[^;]*\bstatement_timeout\b/i.test(text)
 }
 
 /**
