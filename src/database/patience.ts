@@ -92,7 +92,7 @@ export async function patiently<T>(
     try {
       return await attempt(n)
     } catch (error) {
-      const found = signal?.aborted ? undefined : await setback(error)
+      const found = await setback(error)
       if (found === undefined) throw error
       since ??= Date.now() - found.queued
       const end = since + maxWait

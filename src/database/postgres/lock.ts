@@ -133,7 +133,16 @@ export interface Attempts {
 }
 
 /** Milliseconds between two looks at whether a statement of ours waits. */
-const LOOK = 50
+const LOOK = 25
+
+/** Milliseconds that the first attempt waits with others behind it. */
+const LEAST = 50
+
+/** Seconds after which nobody hopes that a transaction ends in the next moment. */
+const OLD = 1
+
+/** The part of the time that an attempt has taken already for which others may have to wait for it. */
+const DEAR = 50
 
 /**
  * Makes attempts, which others may keep from the locks that they need, and watches them from a second connection.
@@ -162,12 +171,13 @@ export function attemptsOn(first: Query, patience: Patience, open: () => Promise
   /** Looks at an attempt until it is over. */
   async function watch(
     { pid, polite }: Watching,
-    least: number,
+    n: number,
     over: AbortSignal,
     onBlocks: (blocks: Block[]) => void,
   ): Promise<void> {
     const next = () => pause(Math.min(LOOK, patience.lockTimeout / 4), undefined, { signal: over })
     let process = typeof pid === 'number' ? pid : undefined
+    const began = Date.now()
     let tag: unknown
     let since = 0
     for (await next(); ; await next()) {
@@ -181,7 +191,10 @@ export function attemptsOn(first: Query, patience: Patience, open: () => Promise
       if (blocks.length > 0) onBlocks(blocks)
       // PostgreSQL ends an autovacuum for those who stay in the queue.
       const hopeful = blocks.every(({ yields }) => yields)
-      if (!polite || hopeful || rows[0]?.behind !== true || Date.now() - since < least) continue
+      // What has taken long to come here would take as long again.
+      const old = n === 0 && blocks.some(({ blocker, yields }) => !yields && (blocker.seconds ?? 0) > OLD)
+      const enough = Math.max(old ? 0 : LEAST * 2 ** n, (since - began) / DEAR)
+      if (!polite || hopeful || rows[0]?.behind !== true || Date.now() - since < enough) continue
       cancelled = true
       if ((await ask(cancelSql(pid))).length === 0) cancelled = false
     }
@@ -206,10 +219,12 @@ export function attemptsOn(first: Query, patience: Patience, open: () => Promise
 
   const stillHeld = async (blocks: readonly Block[]) => {
     const keys = blocks.map(({ key }) => `'${key}'`).join(', ')
-    const rows = await first(`WITH ${LOCKS} ${holders()} WHERE h.granted AND ${KEY} IN (${keys})`).catch(
-      () => [],
-    )
-    return rows.map(blockOf)
+    const sql = `WITH ${LOCKS} ${holders()} WHERE h.granted AND ${KEY} IN (${keys})`
+    return (await first(sql).catch(() => [])).map((row) => {
+      const now = blockOf(row)
+      const was = blocks.find(({ key }) => key === now.key)
+      return { ...now, blocker: { ...was?.blocker, ...now.blocker } }
+    })
   }
 
   return {
@@ -221,7 +236,7 @@ export function attemptsOn(first: Query, patience: Patience, open: () => Promise
         blocks = []
         began = Date.now()
         // That it cannot be watched is no reason not to make it.
-        watch(watching, LOOK * 2 ** n, over.signal, (found) => {
+        watch(watching, n, over.signal, (found) => {
           blocks = found
           const blockers = found.map(({ blocker }) => blocker)
           patience.onBlocked(blockersText(blockers), blockers)
@@ -276,7 +291,8 @@ const holders = (
     h.pid IS NOT NULL AND coalesce(backend_type = 'autovacuum worker', usesysid IS NULL)
       AND query !~ 'to prevent wraparound' AS yields
   FROM locks AS h LEFT JOIN pg_stat_activity AS a ON a.pid = h.pid
-    LEFT JOIN pg_prepared_xacts AS p ON h.pid IS NULL AND h.virtualtransaction = '-1/' || p.transaction`
+    LEFT JOIN pg_prepared_xacts AS p ON h.pid IS NULL AND p.transaction = (SELECT transactionid
+      FROM locks AS x WHERE x.pid IS NULL AND x.locktype = 'transactionid' AND x.virtualtransaction = h.virtualtransaction)`
 
 /** The locks that a process waits for, and whether somebody waits for it in turn. */
 function blocksSql(pid: number): string {

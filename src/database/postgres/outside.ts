@@ -64,11 +64,11 @@ export async function runOutside(
       await attempts()
       // IF NOT EXISTS is content with an index that an interrupted build has left, and that nothing uses.
       if (tree.IndexStmt !== undefined && (await clear())) await attempts()
+      await inTransaction([finished], { after: pooled ? [] : back })
     } catch (error) {
       if (!pooled) for (const { text } of back) await client.query(text).catch(() => {})
       throw error
     }
-    await inTransaction([finished], { after: pooled ? [] : back })
   }
   let { doubt } = progress
   try {
