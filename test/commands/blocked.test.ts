@@ -553,6 +553,31 @@ for (const kind of POSTGRES) {
         })
         assert.deepEqual(await query(`SELECT count(note)::int AS n FROM a`), [{ n: 0 }])
       }))
+
+    test('2.9 costs no message more: each migration is one', () =>
+      kind.scratch(({ url }) =>
+        withSession(url, async (database) => {
+          let messages = 0
+          const query = database.query.bind(database)
+          database.query = ((...words: Parameters<typeof query>) => {
+            messages++
+            return query(...words)
+          }) as typeof query
+          const files: Record<string, string> = {}
+          const costs: number[] = []
+          for (const more of [1, 1, 2, 4]) {
+            for (let i = 0; i < more; i++) {
+              const n = Object.keys(files).length + 1
+              files[`${n}_t`] = `CREATE TABLE t${n} (id int)`
+            }
+            messages = 0
+            await up({ database, migrations: scripts(files), statementTimeout: 60_000 })
+            costs.push(messages)
+          }
+          const [, one = 0, two, four] = costs
+          assert.deepEqual([two, four], [one + 1, one + 3])
+        }),
+      ))
   })
 
   describe(`3 what goes with it, ${kind.label}`, () => {
