@@ -4,8 +4,8 @@ import { list } from '../core/text.ts'
 import { withDatabase } from '../database/database.ts'
 import { TABLE } from '../database/history.ts'
 import { dropStashes, publicStash, readStashes, type Stash } from '../database/stash.ts'
-import { lockOptions, patienceOf } from './lock.ts'
-import { type ChangeOptions, DEFAULT_DATABASE, type Options } from './options.ts'
+import { checkWaiting, lockOptions, patienceOf } from './lock.ts'
+import { type ChangeOptions, DEFAULT_DATABASE, type Options, type WaitOptions } from './options.ts'
 
 export interface StashListResult {
   readonly dialect: Dialect
@@ -27,7 +27,8 @@ export async function stashList(options: Pick<Options, 'database'> = {}): Promis
 }
 
 export interface StashDropOptions
-  extends Pick<ChangeOptions, 'database' | 'lockTimeout' | 'signal' | 'logger' | 'onProgress'> {
+  extends Pick<ChangeOptions, 'database' | 'lockTimeout' | 'signal' | 'logger' | 'onProgress'>,
+    WaitOptions {
   /** Which one. */
   readonly number?: number
   /** Every one. */
@@ -55,6 +56,7 @@ export async function stashDrop(options: StashDropOptions): Promise<StashDropRes
       hint: '"stash list" lists them',
     })
   }
+  checkWaiting(options)
   return withDatabase(target, { patience: patienceOf(options) }, async (database) => {
     const result = { dialect: database.dialect, database: database.name }
     if (all && (await readStashes(database)).length === 0) return { ...result, dropped: [] }
