@@ -25,6 +25,7 @@ export {
   NEXFLOW_MIGRATIONS,
   type Options,
   type ProgressEvent,
+  type WaitOptions,
 } from './commands/options.ts'
 export type { Compared, ParityOptions, ParityResult } from './commands/parity.ts'
 export { type RestoreOptions, type RestoreResult, restore } from './commands/restore.ts'
@@ -54,6 +55,7 @@ export {
   type AcceptedParity,
   type BackupSettings,
   loadSettings,
+  type PostgresSettings,
   type Settings,
   type SettingsOptions,
 } from './core/config.ts'
@@ -94,6 +96,7 @@ export type { AcceptedPair, Exception, Pair } from './core/schema/pairs.ts'
 export type { RowChange } from './core/schema/rows/row-changes.ts'
 export type { RenameQuestion } from './core/schema/wanted.ts'
 export { bytesText, count, didYouMean } from './core/text.ts'
+export type { Blocker } from './database/patience.ts'
 export { type GivenBack, type Stash, stashLabel } from './database/stash.ts'
 
 // Loaded when they are called: the start of an application needs none of them.

@@ -6,7 +6,8 @@ import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { describe, test } from 'node:test'
-import { down, up } from '../src/index.ts'
+import pg from 'pg'
+import { type Blocker, down, type ProgressEvent, up } from '../src/index.ts'
 import { kill, withFiles } from './endless.ts'
 import { KINDS, type Scratch, withFolder } from './matrix.ts'
 import { json } from './process.ts'
@@ -147,6 +148,63 @@ for (const kind of KINDS.filter(({ dialect }) => dialect === 'postgres')) {
           assert.equal(error.code, 'LOCK_LOST')
           assert.deepEqual(await tables(), ['a'])
           assert.deepEqual(ids((await up({ database, migrations })).applied), ['2_b'])
+        }),
+      ))
+
+    test('5 others keep the locks that it needs: it says who, and goes on when they are gone', () =>
+      kind.scratch((scratch) =>
+        withBouncer(scratch, async ({ url: database, query, tables }) => {
+          await query(A)
+          const session = new pg.Client({
+            connectionString: scratch.url,
+            application_name: 'the application',
+          })
+          await session.connect()
+          const blockers: (readonly Blocker[])[] = []
+          const free = (event: ProgressEvent) => {
+            if (event.type !== 'waiting' || event.blockers === undefined) return
+            blockers.push(event.blockers)
+            void session.query('COMMIT')
+          }
+          for (const directive of ['', '-- migrate: no-transaction\n']) {
+            await session.query('BEGIN; SELECT FROM a')
+            const limits = `SELECT current_setting('lock_timeout') AS lock, current_setting('statement_timeout') AS statement`
+            const table = directive === '' ? 'inside' : 'outside'
+            const sql = `${directive}ALTER TABLE a ADD COLUMN ${table} int; CREATE TABLE ${table} AS ${limits};`
+            const migrations = scripts({ [`2_${table}`]: sql })
+            await up({
+              database,
+              migrations,
+              allowOutOfOrder: true,
+              onProgress: free,
+              statementTimeout: 60_000,
+            })
+            await query('DELETE FROM schema_migrations')
+            assert.deepEqual(await query(`SELECT * FROM ${table}`), [{ lock: '2s', statement: '1min' }])
+          }
+          assert.deepEqual(
+            blockers.map(([blocker]) => blocker?.application),
+            ['the application', 'the application'],
+          )
+          // Nothing of it stays with a session that others are given.
+          assert.deepEqual(await query(`SELECT current_setting('lock_timeout') AS lock`), [{ lock: '0' }])
+          const error = await errorOf(
+            up({ database, migrations: scripts({ '3_i': INDEX }), statementTimeout: 60_000 }),
+          )
+          assert.equal(error.code, 'NOT_IN_TRANSACTION')
+          await session.query('BEGIN; SELECT FROM a')
+          const late = await errorOf(
+            up({
+              database,
+              migrations: scripts({ '4_a': 'DROP TABLE a' }),
+              interrupted: 'restart',
+              tableLockTimeout: 200,
+              maxWait: 400,
+            }),
+          )
+          assert.equal(late.code, 'BLOCKED')
+          await session.end()
+          assert.deepEqual(await tables(), ['a', 'inside', 'outside'])
         }),
       ))
   })

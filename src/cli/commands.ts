@@ -23,6 +23,7 @@ import {
   types,
   up,
   verify,
+  type WaitOptions,
   type WantedOptions,
 } from '../index.ts'
 import { ask, isTerminal, isYes } from './ask.ts'
@@ -77,6 +78,14 @@ const LOCK_TIMEOUT = {
   does: 'how long to wait for another process that migrates (default 60)',
 }
 
+const MAX_WAIT = {
+  value: 'SECONDS',
+  does: 'PostgreSQL: how long to try again where other sessions have the locks that it needs (default 600)',
+}
+const STATEMENT_TIMEOUT = {
+  value: 'SECONDS',
+  does: 'PostgreSQL: how long a statement may run (default: what the server says)',
+}
 const STRICT = {
   does: 'fail where a rebuild of a SQLite table forgot an index, a trigger, a view or a counter',
 }
@@ -122,6 +131,8 @@ export const COMMANDS: Readonly<Record<string, Command>> = {
       strict: STRICT,
       interrupted: INTERRUPTED,
       'lock-timeout': LOCK_TIMEOUT,
+      'max-wait': MAX_WAIT,
+      'statement-timeout': STATEMENT_TIMEOUT,
     },
     run: async (words, values, onProgress) => {
       const result = await up({
@@ -147,6 +158,8 @@ export const COMMANDS: Readonly<Record<string, Command>> = {
       strict: STRICT,
       interrupted: INTERRUPTED,
       'lock-timeout': LOCK_TIMEOUT,
+      'max-wait': MAX_WAIT,
+      'statement-timeout': STATEMENT_TIMEOUT,
     },
     run: async (words, values, onProgress) => {
       const all = values.all === true ? { all: true } : {}
@@ -443,6 +456,19 @@ function lockTimeout(values: Values) {
   return seconds === undefined ? {} : { lockTimeout: 1000 * Number(seconds) }
 }
 
+/** How it waits for other sessions: what the command line says goes before the config file. */
+function waiting(values: Values, { lockTimeout, ...said }: NonNullable<Settings['postgres']>): WaitOptions {
+  const milliseconds = (name: string, other: number | undefined) =>
+    values[name] === undefined ? other : 1000 * Number(values[name])
+  const maxWait = milliseconds('max-wait', said.maxWait)
+  const statementTimeout = milliseconds('statement-timeout', said.statementTimeout)
+  return {
+    ...(lockTimeout !== undefined && { tableLockTimeout: lockTimeout }),
+    ...(maxWait !== undefined && { maxWait }),
+    ...(statementTimeout !== undefined && { statementTimeout }),
+  }
+}
+
 function dialect(value: Values[string], option: string): Dialect | undefined {
   if (value === undefined || value === 'sqlite' || value === 'postgres') return value
   throw usage(`${option} is ${value}`, 'write sqlite or postgres')
@@ -513,13 +539,14 @@ async function saveMemory(): Promise<void> {
 }
 
 /**
- * Where the database and the migrations are, and whether a backup is taken before the change.
+ * Where the database and the migrations are, how others are waited for, and whether a backup is taken before the
+ * change.
  */
 async function common(
   values: Values,
   direction?: 'up' | 'down',
-): Promise<Options & { backup?: BackupPlace }> {
-  const { database, dir, backup: place } = await settings(values)
+): Promise<Options & WaitOptions & { backup?: BackupPlace }> {
+  const { database, dir, backup: place, postgres = {} } = await settings(values)
   const { before = 'never' } = place ?? {}
   const wanted = direction !== undefined && (values.backup === true || [direction, 'always'].includes(before))
   if (database?.startsWith('postgres')) await saveMemory()
@@ -527,6 +554,7 @@ async function common(
     ...(database !== undefined && { database }),
     ...(dir !== undefined && { migrations: dir }),
     ...(wanted && { backup: placeOf(place) }),
+    ...waiting(values, postgres),
     signal: stopSignal(),
   }
 }

@@ -37,6 +37,12 @@ export interface Applied {
   readonly givenBack: readonly GivenBack[]
 }
 
+/** What one attempt at a transaction has come to. */
+interface Attempt {
+  readonly stashed: FullStash[]
+  readonly givenBack: GivenBack[]
+}
+
 /**
  * Runs steps in order: script and record in one transaction, so that neither is ever there without the other. What a
  * rollback would destroy is kept in the same transaction, and put back in that of the next `up`.
@@ -51,7 +57,7 @@ export async function apply(
 ): Promise<Applied> {
   const { transaction = 'each', logger, onProgress, signal, strict = false, discard = false } = options
   const warnings: string[] = []
-  const stashed: FullStash[] = []
+  const stashed: Stash[] = []
   const givenBack: GivenBack[] = []
   const finished: string[] = []
   const write = await stateWriter(database)
@@ -66,7 +72,11 @@ export async function apply(
     onProgress?.({ type: 'note', message: keptText(one) })
   }
 
+  let begun = -1
   const tell = (type: 'started' | 'finished', index: number) => {
+    // Where others are in the way, a transaction is begun more than once.
+    if (type === 'started' && index <= begun) return
+    begun = Math.max(begun, index)
     const id = steps[index]?.id ?? ''
     onProgress?.({ type, direction, id, index: index + 1, total: steps.length })
     if (type === 'finished') logger?.info(`${direction === 'up' ? 'applied' : 'rolled back'} ${id}`)
@@ -85,19 +95,28 @@ export async function apply(
     },
   })
 
+  /** One transaction, of which `work` may be done again: only what the last time came to is told. */
+  const commit = async (work: (run: Run, now: Attempt) => Promise<void>, on?: Watch) => {
+    const now = await database.transaction(async (run) => {
+      const attempt: Attempt = { stashed: [], givenBack: [] }
+      await work(run, attempt)
+      return attempt
+    }, on)
+    stashed.push(...now.stashed.map(publicStash))
+    givenBack.push(...now.givenBack)
+    for (const given of now.givenBack) if (given.remains > 0) warn(remainsText(given))
+  }
+
   /** Keeps what the script would destroy, and gives the script as it is to be run. */
-  const stash = async (index: number, { id, script }: Step, run: Run): Promise<Script> => {
-    const now = await keep(database, run, id, script, discard ? [] : (losses[index] ?? []))
-    stashed.push(...now.stashes)
-    return now.script
+  const stash = async (index: number, { id, script }: Step, run: Run, now: Attempt): Promise<Script> => {
+    const kept = await keep(database, run, id, script, discard ? [] : (losses[index] ?? []))
+    now.stashed.push(...kept.stashes)
+    return kept.script
   }
   /** Gives what the script has brought back its rows again, and the history its row. */
-  const record = async (step: Step, run: Run) => {
+  const record = async (step: Step, run: Run, now: Attempt) => {
     const mine = stashes.filter(({ migration, remains }) => migration === step.id && remains === undefined)
-    for (const given of mine.length > 0 ? await giveBack(database, run, mine) : []) {
-      givenBack.push(given)
-      if (given.remains > 0) warn(remainsText(given))
-    }
+    if (mine.length > 0) now.givenBack.push(...(await giveBack(database, run, mine)))
     await run(await (direction === 'up' ? recordSql(database, step) : eraseSql(database, step.id)))
   }
   /** With the last one it is over: nobody is to be told that this process is still at it. */
@@ -108,21 +127,21 @@ export async function apply(
   const together = async () => {
     refuseOutside(steps)
     throwIfAborted(signal)
-    const work = async (run: Run) => {
+    const work = async (run: Run, now: Attempt) => {
       for (const [index, step] of steps.entries()) {
         tell('started', index)
-        await run(await stash(index, step, run))
-        await record(step, run)
+        await run(await stash(index, step, run, now))
+        await record(step, run, now)
         await leave(index, run)
       }
     }
-    await database.transaction(work, watch(...steps.map(({ script }) => script)))
+    await commit(work, watch(...steps.map(({ script }) => script)))
     for (const index of steps.keys()) tell('finished', index)
   }
   const inside = (index: number, step: Step) =>
-    database.transaction(async (run) => {
-      await run(await stash(index, step, run))
-      await record(step, run)
+    commit(async (run, now) => {
+      await run(await stash(index, step, run, now))
+      await record(step, run, now)
       await leave(index, run)
     }, watch(step.script))
   const outside = async (index: number, step: Step) => {
@@ -131,14 +150,14 @@ export async function apply(
     const progress = progressOf(direction, step, resumed, options.interrupted, note)
     if (direction === 'down' && !resumed) {
       // Kept and begun at once: otherwise it would be kept again.
-      await database.transaction(async (run) => {
-        await stash(index, step, run)
+      await commit(async (run, now) => {
+        await stash(index, step, run, now)
         await run(progress.begin)
       })
     }
     await database.statements(step.script, progress)
-    await database.transaction(async (run) => {
-      await record(step, run)
+    await commit(async (run, now) => {
+      await record(step, run, now)
       await run(write('interrupted', undefined))
       await leave(index, run)
     })
@@ -158,7 +177,7 @@ export async function apply(
       finished.push(step.id)
       tell('finished', index)
     }
-    return { warnings, stashed: stashed.map(publicStash), givenBack }
+    return { warnings, stashed, givenBack }
   } catch (error) {
     await database.transaction((run) => run(write('holder', undefined))).catch(() => {})
     throw error instanceof MigrateError && finished.length > 0 ? error.with({ done: finished }) : error

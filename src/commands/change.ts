@@ -11,7 +11,7 @@ import { type Applied, apply, type Step } from './apply.ts'
 import { afterBackup } from './backup.ts'
 import { DECISIONS } from './interrupted.ts'
 import { type Kept, lossesOf } from './keep.ts'
-import { checkLockTimeout, lockOptions } from './lock.ts'
+import { checkLockTimeout, checkWaiting, lockOptions, patienceOf } from './lock.ts'
 import { type ChangeOptions, DEFAULT_DATABASE, NEXFLOW_MIGRATIONS } from './options.ts'
 import { downScript } from './script.ts'
 
@@ -81,7 +81,7 @@ export async function change(
   }
   if (options.dryRun)
     return { result: { ...result, planned: await dryRun(direction, steps, options) }, ...NOTHING }
-  return withDatabase(target, { create: true }, async (database) => {
+  return withDatabase(target, { create: true, patience: patienceOf(options) }, async (database) => {
     const key = await database.qualify(TABLE)
     return database.lock(key, lockOptions(options, database), async () => {
       const needed = async () => (await planNow(database)).length > 0
@@ -104,11 +104,14 @@ export async function change(
 async function dryRun(
   direction: Direction,
   steps: readonly Step[],
-  { database: target = DEFAULT_DATABASE, discard = false }: ChangeOptions,
+  options: ChangeOptions,
 ): Promise<PlannedStep[]> {
+  const { database: target = DEFAULT_DATABASE, discard = false } = options
   const planned = steps.map(({ id, script }) => ({ id, file: script.file, sql: script.text }))
   if (direction === 'up') return planned
-  const { kept } = await withDatabase(target, {}, (database) => lossesOf(database, steps, discard))
+  const { kept } = await withDatabase(target, { patience: patienceOf(options) }, (database) =>
+    lossesOf(database, steps, discard),
+  )
   return planned.map((step, i): PlannedStep => {
     const losses = kept[i] ?? []
     return losses instanceof MigrateError ? { ...step, problem: losses.message } : { ...step, losses }
@@ -164,6 +167,7 @@ function checkOptions(options: ChangeOptions & { readonly all?: boolean }): void
     throw new MigrateError('USAGE', 'steps must be a whole number from 1', { hint: 'such as --steps 1' })
   }
   checkLockTimeout(lockTimeout)
+  checkWaiting(options)
   if (transaction !== undefined && !['each', 'all'].includes(transaction)) {
     throw new MigrateError('USAGE', 'transaction must be each or all', { hint: 'such as --transaction all' })
   }

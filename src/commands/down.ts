@@ -26,8 +26,8 @@ export interface DownResult extends ChangeResult {
  * What it would destroy, tables and columns that hold something, it keeps in the stash for `up` to put back.
  * It uses the file of the down script if it is there, and the script kept in the history if it is not.
  *
- * @throws USAGE, UNKNOWN_ID, LATER_APPLIED, NO_DOWN, IRREVERSIBLE, NOT_IN_TRANSACTION, LOCK_TIMEOUT, ABORTED,
- *   FOREIGN_HISTORY, SQL, TRANSACTION_STATEMENT; the codes of the files: see `readMigrations`;
+ * @throws USAGE, UNKNOWN_ID, LATER_APPLIED, NO_DOWN, IRREVERSIBLE, NOT_IN_TRANSACTION, LOCK_TIMEOUT, BLOCKED,
+ *   ABORTED, FOREIGN_HISTORY, SQL, TRANSACTION_STATEMENT; the codes of the files: see `readMigrations`;
  *   the codes of the connection: CONFIG, CONNECTION, AUTHENTICATION, PERMISSION, READ_ONLY, NOT_A_DATABASE, BUSY
  */
 export async function down(options: DownOptions = {}): Promise<DownResult> {

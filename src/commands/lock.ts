@@ -3,8 +3,9 @@ import { MigrateError } from '../core/errors.ts'
 import type { Database } from '../database/database.ts'
 import { readHistory } from '../database/history.ts'
 import type { LockOptions } from '../database/lock.ts'
+import type { Blocker, Patience } from '../database/patience.ts'
 import { type Holder, readState } from '../database/state.ts'
-import type { ChangeOptions } from './options.ts'
+import type { ChangeOptions, WaitOptions } from './options.ts'
 
 /** @throws USAGE */
 export function checkLockTimeout(lockTimeout: number | undefined): void {
@@ -13,6 +14,45 @@ export function checkLockTimeout(lockTimeout: number | undefined): void {
       hint: 'such as --lock-timeout 60',
     })
   }
+}
+
+/** @throws USAGE */
+export function checkWaiting({ tableLockTimeout = 1, maxWait = 0, statementTimeout = 0 }: WaitOptions): void {
+  const rules: [name: string, fits: boolean, hint: string][] = [
+    ['the lock timeout of tables must be more than 0', tableLockTimeout > 0, 'such as 2s'],
+    ['the longest wait must be a number from 0', maxWait >= 0, 'such as --max-wait 600'],
+    [
+      'the statement timeout must be a number from 0',
+      statementTimeout >= 0,
+      'such as --statement-timeout 60',
+    ],
+  ]
+  for (const [message, fits, hint] of rules) if (!fits) throw new MigrateError('USAGE', message, { hint })
+}
+
+/** Milliseconds after which people are told again whom a change waits for. */
+const AGAIN = 10_000
+
+/** How a change waits for the locks of others, and tells whose they are. */
+export function patienceOf({
+  tableLockTimeout = 2000,
+  maxWait = 600_000,
+  statementTimeout,
+  signal,
+  logger,
+  onProgress,
+}: WaitOptions & Pick<ChangeOptions, 'signal' | 'logger' | 'onProgress'>): Patience {
+  let last: string | undefined
+  let told = 0
+  const onBlocked = (message: string, blockers: readonly Blocker[]) => {
+    const who = JSON.stringify(blockers.map(({ pid, since, table }) => [pid, since, table]))
+    if (who === last && Date.now() - told < AGAIN) return
+    last = who
+    told = Date.now()
+    logger?.info(`${message}: waiting for it`)
+    onProgress?.({ type: 'waiting', message, blockers })
+  }
+  return { lockTimeout: tableLockTimeout, maxWait, statementTimeout, signal, onBlocked }
 }
 
 /** Milliseconds between two looks at who holds the lock. */

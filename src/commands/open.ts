@@ -3,7 +3,7 @@ import type { Dialect } from '../core/migrations.ts'
 import type { Databases } from '../core/nexflow.ts'
 import { type Connected, connectForApplication } from '../database/database.ts'
 import { dialectOf, isMemory } from '../database/target.ts'
-import { DEFAULT_DATABASE, type Logger, type Options } from './options.ts'
+import { DEFAULT_DATABASE, type Logger, type Options, type WaitOptions } from './options.ts'
 import { type UpOptions, up } from './up.ts'
 
 /** An open, migrated database. `native` is the driver's own handle: a `DatabaseSync`, or a `pg.Pool`. */
@@ -24,7 +24,8 @@ export type DatabaseOf<
 
 export interface OpenDatabaseOptions
   extends Pick<Options, 'migrations' | 'onProgress' | 'signal'>,
-    Pick<UpOptions, 'transaction' | 'lockTimeout' | 'allowOutOfOrder' | 'strict' | 'backup'> {
+    Pick<UpOptions, 'transaction' | 'lockTimeout' | 'allowOutOfOrder' | 'strict' | 'backup'>,
+    WaitOptions {
   readonly type?: Dialect
   /** A path, or a URL of the dialect that `type` names. Default: `./data/nexflow.db`. */
   readonly path?: string

@@ -1,5 +1,6 @@
 import type { BackupPlace } from '../core/backup.ts'
 import type { MigrationSource } from '../core/migrations.ts'
+import type { Blocker } from '../database/patience.ts'
 import type { Target as DatabaseTarget } from '../database/target.ts'
 import type { Decision } from './interrupted.ts'
 
@@ -11,7 +12,12 @@ export const NEXFLOW_MIGRATIONS = new URL('../../migrations/', import.meta.url)
 
 /** What happens while a command runs. */
 export type ProgressEvent =
-  | { readonly type: 'waiting'; readonly message: string }
+  | {
+      readonly type: 'waiting'
+      readonly message: string
+      /** Where it waits for the locks of others in the database, and not for another process that migrates: who they are. */
+      readonly blockers?: readonly Blocker[]
+    }
   | { readonly type: 'warning' | 'note'; readonly message: string }
   | {
       readonly type: 'started' | 'finished'
@@ -52,8 +58,21 @@ export interface Options {
   readonly signal?: AbortSignal
 }
 
+/** How a change waits for the other sessions of a PostgreSQL server. On SQLite it means nothing. */
+export interface WaitOptions {
+  /**
+   * Milliseconds that a statement may wait for a lock on a table, which keeps others waiting behind it: then all of
+   * its transaction is taken back and tried again. Default: 2,000. A script's own `SET lock_timeout` goes before it.
+   */
+  readonly tableLockTimeout?: number
+  /** Milliseconds until a transaction that others block is not tried again and fails. Default: 600,000. */
+  readonly maxWait?: number
+  /** Milliseconds that a statement may run; 0: as long as it takes. Default: what the server says. */
+  readonly statementTimeout?: number
+}
+
 /** What the commands take that change the database. */
-export interface ChangeOptions extends Options {
+export interface ChangeOptions extends Options, WaitOptions {
   /** Exactly this migration. */
   readonly id?: string
   /** Every migration up to this one, or back to it, itself included. */

@@ -4,8 +4,8 @@ import { list } from '../core/text.ts'
 import { withDatabase } from '../database/database.ts'
 import { TABLE } from '../database/history.ts'
 import { dropStashes, publicStash, readStashes, type Stash } from '../database/stash.ts'
-import { lockOptions } from './lock.ts'
-import { type ChangeOptions, DEFAULT_DATABASE, type Options } from './options.ts'
+import { checkWaiting, lockOptions, patienceOf } from './lock.ts'
+import { type ChangeOptions, DEFAULT_DATABASE, type Options, type WaitOptions } from './options.ts'
 
 export interface StashListResult {
   readonly dialect: Dialect
@@ -27,7 +27,8 @@ export async function stashList(options: Pick<Options, 'database'> = {}): Promis
 }
 
 export interface StashDropOptions
-  extends Pick<ChangeOptions, 'database' | 'lockTimeout' | 'signal' | 'logger' | 'onProgress'> {
+  extends Pick<ChangeOptions, 'database' | 'lockTimeout' | 'signal' | 'logger' | 'onProgress'>,
+    WaitOptions {
   /** Which one. */
   readonly number?: number
   /** Every one. */
@@ -45,7 +46,7 @@ export interface StashDropResult {
 /**
  * Drops what a rollback has kept, for good.
  *
- * @throws USAGE, UNKNOWN_ID, LOCK_TIMEOUT, LOCK_LOST, ABORTED; the codes of the connection: CONFIG, CONNECTION,
+ * @throws USAGE, UNKNOWN_ID, LOCK_TIMEOUT, LOCK_LOST, BLOCKED, ABORTED; the codes of the connection: CONFIG, CONNECTION,
  *   AUTHENTICATION, PERMISSION, READ_ONLY, NOT_A_DATABASE, BUSY
  */
 export async function stashDrop(options: StashDropOptions): Promise<StashDropResult> {
@@ -55,7 +56,8 @@ export async function stashDrop(options: StashDropOptions): Promise<StashDropRes
       hint: '"stash list" lists them',
     })
   }
-  return withDatabase(target, {}, async (database) => {
+  checkWaiting(options)
+  return withDatabase(target, { patience: patienceOf(options) }, async (database) => {
     const result = { dialect: database.dialect, database: database.name }
     if (all && (await readStashes(database)).length === 0) return { ...result, dropped: [] }
     const key = await database.qualify(TABLE)

@@ -21,6 +21,13 @@ export interface AcceptedParity {
   readonly exceptions?: readonly Exception[]
 }
 
+/** How a change waits for the other sessions of a PostgreSQL server, in milliseconds. */
+export interface PostgresSettings {
+  readonly lockTimeout?: number
+  readonly maxWait?: number
+  readonly statementTimeout?: number
+}
+
 /** Where the database and the migrations are, as far as anybody has said. */
 export interface Settings {
   /** A URL or a path. */
@@ -32,13 +39,15 @@ export interface Settings {
   /** Only the config file says. */
   readonly backup?: BackupSettings
   /** Only the config file says. */
+  readonly postgres?: PostgresSettings
+  /** Only the config file says. */
   readonly parity?: AcceptedParity
   /** Types that columns get in the other database, by `table.column`. Only the config file says. */
   readonly columns?: Readonly<Record<string, string>>
 }
 
 /** What is said to `loadSettings`. */
-export interface SettingsOptions extends Omit<Settings, 'backup' | 'parity' | 'columns'> {
+export interface SettingsOptions extends Omit<Settings, 'backup' | 'postgres' | 'parity' | 'columns'> {
   /** A config file; without, the first of config.yml, config.yaml and config.json in `cwd`. */
   readonly config?: string
   /** Environment; `.env` in `cwd` adds what it lacks. Default: `process.env`, to which `.env` is added too. */
@@ -62,12 +71,13 @@ export async function loadSettings(options: SettingsOptions = {}): Promise<Setti
   const database = options.database ?? (env.DATABASE_URL || config.database)
   const dir = options.dir ?? config.dir
   const shadow = options.shadow ?? (env.SHADOW_DATABASE_URL || config.shadow)
-  const { backup, parity, columns } = config
+  const { backup, postgres, parity, columns } = config
   return {
     ...(database !== undefined && { database }),
     ...(dir !== undefined && { dir }),
     ...(shadow !== undefined && { shadow }),
     ...(backup !== undefined && { backup }),
+    ...(postgres !== undefined && { postgres }),
     ...(parity !== undefined && { parity }),
     ...(columns !== undefined && { columns }),
   }
@@ -82,7 +92,7 @@ function loadEnvFile(file: string, env: NodeJS.ProcessEnv): void {
 /** An error of the config file: what is wrong and what to do. */
 type Refuse = (message: string, hint: string) => MigrateError
 
-/** What the file says in `database`, `backup`, `shadow`, `parity` and `translate`. Paths are relative to the file's folder. */
+/** What the file says in `database`, `backup`, `postgres`, `shadow`, `parity` and `translate`. Paths are relative to the file's folder. */
 async function readConfig(file: string, env: NodeJS.ProcessEnv): Promise<Settings> {
   const refuse: Refuse = (message, hint) =>
     new MigrateError('CONFIG', `${shortest(file)}: ${message}`, { file: shortest(file), hint })
@@ -90,6 +100,7 @@ async function readConfig(file: string, env: NodeJS.ProcessEnv): Promise<Setting
   return {
     ...readDatabase(document, file, env, refuse),
     ...readBackup(document, file, env, refuse),
+    ...readPostgres(document, refuse),
     ...readShadow(document, env, refuse),
     ...(await readParity(document, refuse)),
     ...readTranslate(document, refuse),
@@ -168,6 +179,36 @@ function readBackup(document: unknown, file: string, env: NodeJS.ProcessEnv, ref
     ...(keep !== undefined && { keep }),
   }
   return Object.keys(backup).length > 0 ? { backup } : {}
+}
+
+const UNITS: Readonly<Record<string, number>> = { ms: 1, s: 1000, min: 60_000, m: 60_000, h: 3_600_000 }
+
+/** `postgres: { lock_timeout, max_wait, statement_timeout }`: times with their units. */
+function readPostgres(document: unknown, refuse: Refuse): Settings {
+  const form = '{ lock_timeout: 2s, max_wait: 10m, statement_timeout: 0 }'
+  const values = section(document, 'postgres', form, refuse)
+  const time = (key: string, least: number): number | undefined => {
+    const value = values[key] ?? undefined
+    if (value === undefined) return undefined
+    const [, number = '', unit = ''] = /^(\d+(?:\.\d+)?)\s*([a-z]*)$/.exec(String(value)) ?? []
+    const found = Number(number) === 0 ? 0 : Number(number) * (UNITS[unit] ?? Number.NaN)
+    if (number !== '' && found >= least) return found
+    throw refuse(
+      `postgres.${key} is ${JSON.stringify(value)}`,
+      'write a time with its unit, such as 500ms, 2s or 10m',
+    )
+  }
+  const [lockTimeout, maxWait, statementTimeout] = [
+    time('lock_timeout', 1),
+    time('max_wait', 0),
+    time('statement_timeout', 0),
+  ]
+  const postgres = {
+    ...(lockTimeout !== undefined && { lockTimeout }),
+    ...(maxWait !== undefined && { maxWait }),
+    ...(statementTimeout !== undefined && { statementTimeout }),
+  }
+  return Object.keys(postgres).length > 0 ? { postgres } : {}
 }
 
 /** `shadow: URL`, which is no section. */

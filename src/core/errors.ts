@@ -42,6 +42,7 @@ export const CODES = {
   BUSY: 1,
   LOCK_TIMEOUT: 1,
   LOCK_LOST: 1,
+  BLOCKED: 1,
   DATABASE: 1,
 
   BACKUP: 1,

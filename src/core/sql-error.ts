@@ -67,7 +67,9 @@ function placeIn({ file, text, before = '' }: Sql, at: number, from = at) {
 
 /** A statement outside a transaction failed: what ran before it stays, and the next run goes on with it. */
 export function outsideTransaction(error: unknown): unknown {
-  if (!(error instanceof MigrateError) || error.code !== 'SQL') return error
+  if (!(error instanceof MigrateError)) return error
+  if (error.code === 'BLOCKED') return error.with({ hint: `${error.hint}; it goes on with this statement` })
+  if (error.code !== 'SQL') return error
   const stay =
     'the statements above it have run and stay; correct this one and run the same command again: it goes on here'
   return error.with({ hint: error.hint === undefined ? stay : `${error.hint}; ${stay}` })

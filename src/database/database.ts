@@ -7,6 +7,7 @@ import type { Schema } from '../core/schema/model.ts'
 import type { Script } from '../core/script.ts'
 import type { Spot, Sql } from '../core/sql-error.ts'
 import type { LockOptions } from './lock.ts'
+import type { Patience } from './patience.ts'
 import type { Loss, Shape } from './stash.ts'
 import { dialectOf, type Native, type Target } from './target.ts'
 
@@ -63,16 +64,18 @@ export interface Database {
   /**
    * Does `work` in one transaction: all or nothing, committed durably. What is run goes to the server in one message
    * where it can, BEGIN and COMMIT with it, so an error may come as late as the commit. Under the lock it is made
-   * sure first that the lock is still held.
+   * sure first that the lock is still held. With `patience`, where others have the locks that it needs, all of it is
+   * taken back and `work` done again: what it gives is that of the last time, and nothing else of it must stay.
    *
-   * @throws SQL, TRANSACTION_STATEMENT, LOCK_LOST, ROWS_LOST, FOREIGN_KEY and the errors of the connection
+   * @throws SQL, TRANSACTION_STATEMENT, LOCK_LOST, BLOCKED, ABORTED, ROWS_LOST, FOREIGN_KEY and the errors of the
+   *   connection
    */
   transaction<T>(work: (run: Run) => Promise<T>, watch?: Watch): Promise<T>
   /**
    * Runs a script statement by statement, outside a transaction, from where it stopped. What can run in a transaction
    * does so together with its note; the others are noted before and after.
    *
-   * @throws SQL, TRANSACTION_STATEMENT, LOCK_LOST, what `progress.unknown` says, and the errors of the connection
+   * @throws SQL, TRANSACTION_STATEMENT, LOCK_LOST, BLOCKED, ABORTED, NOT_IN_TRANSACTION, what `progress.unknown` says, and the errors of the connection
    */
   statements(script: Script, progress: Progress): Promise<void>
   /**
@@ -84,6 +87,8 @@ export interface Database {
   /**
    * What each of the scripts takes away, one run after the other, found out without changing anything. From the first
    * that fails, its error.
+   *
+   * @throws BLOCKED, ABORTED
    */
   losses(scripts: readonly Script[]): Promise<(Loss[] | MigrateError)[]>
   /**
@@ -182,6 +187,8 @@ export interface Reading extends Spot {
 export interface ConnectOptions {
   /** Make the file and its folder where they are not there; without, a missing file counts as empty. */
   readonly create?: boolean
+  /** How its transactions wait for the locks of others; without, as the server has it. Nothing to SQLite. */
+  readonly patience?: Patience
 }
 
 /** What each dialect's `database.ts` gives. The driver is loaded with it, and not before. */
@@ -189,7 +196,7 @@ interface Driver {
   connect(target: string, options: ConnectOptions): Native | Promise<Native>
   disconnect(native: Native): Promise<void>
   /** @param url what the handle was connected to, if it was here */
-  wrap(native: Native, url?: string): Promise<Database>
+  wrap(native: Native, url?: string, patience?: Patience): Promise<Database>
 }
 
 async function driver(dialect: Dialect): Promise<Driver> {
@@ -209,7 +216,7 @@ export async function withDatabase<T>(
   const { connect, disconnect, wrap } = await driver(dialectOf(target))
   const native = typeof target === 'string' ? await connect(target, options) : target
   try {
-    const database = await wrap(native, typeof target === 'string' ? target : undefined)
+    const database = await wrap(native, typeof target === 'string' ? target : undefined, options.patience)
     try {
       return await work(database)
     } finally {

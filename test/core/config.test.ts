@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { describe, test } from 'node:test'
 import { loadSettings, type SettingsOptions } from '../../src/index.ts'
 import { withFolder } from '../matrix.ts'
+import { errorOf } from '../tools.ts'
 
 /** The settings in a folder with these files. */
 function settings(files: Record<string, string>, options: SettingsOptions = {}) {
@@ -136,4 +137,46 @@ describe('4 backups', () => {
   ] as const) {
     test(`4.2 ${text}`, () => assert.rejects(read(text), { code: 'CONFIG', message: says }))
   }
+})
+
+describe('5 how other sessions are waited for', () => {
+  const postgres = (section: unknown) =>
+    withFolder(async (cwd) => {
+      writeFileSync(join(cwd, 'config.json'), JSON.stringify({ postgres: section }))
+      return (await loadSettings({ env: {}, cwd })).postgres
+    })
+
+  test('5.1 times have units, in the library milliseconds', async () => {
+    assert.deepEqual(await postgres({ lock_timeout: '2s', max_wait: '10m', statement_timeout: 0 }), {
+      lockTimeout: 2000,
+      maxWait: 600_000,
+      statementTimeout: 0,
+    })
+    assert.deepEqual(
+      await postgres({ lock_timeout: '500 ms', max_wait: '1.5h', statement_timeout: '3min' }),
+      {
+        lockTimeout: 500,
+        maxWait: 5_400_000,
+        statementTimeout: 180_000,
+      },
+    )
+    assert.equal(await postgres({}), undefined)
+    assert.equal(await postgres(undefined), undefined)
+  })
+
+  test('5.2 what is no time is refused', async () => {
+    for (const section of [
+      { lock_timeout: 2 },
+      { lock_timeout: 0 },
+      { lock_timeout: '2 weeks' },
+      { max_wait: '-1s' },
+      { statement_timeout: true },
+      { statement_timeout: '' },
+      '2s',
+    ]) {
+      const error = await errorOf(postgres(section))
+      assert.equal(error.code, 'CONFIG')
+      assert.match(error.hint ?? '', /2s/)
+    }
+  })
 })

@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import pg, { type Client, type ClientBase, type ClientConfig, type Pool } from 'pg'
 import { type ConnectionOptions, parse, toClientConfig } from 'pg-connection-string'
 import { MigrateError } from '../../core/errors.ts'
+import { isPool } from '../target.ts'
 import { fromPostgres } from './errors.ts'
 
 /** Milliseconds to wait for a connection, where neither the URL nor PGCONNECT_TIMEOUT says. */
@@ -34,6 +35,23 @@ export function connectPool(url: string): Promise<Pool> {
     ;(await pool.connect()).release()
     return pool
   })
+}
+
+/**
+ * Connects a second time to where a handle is connected: the caller's pool may have no connection left.
+ *
+ * @param url what the handle was connected to, if it was here
+ * @throws the errors of the connection
+ */
+export async function connectAgain(native: Pool | ClientBase, url: string | undefined): Promise<Client> {
+  if (url !== undefined) return connect(url)
+  const { host, port, user, password, database, ssl } = native as Client & { password?: string }
+  // A pool hides its password from whoever copies its options.
+  const options = isPool(native) ? native.options : { host, port, user, password, database, ssl }
+  const client = new pg.Client(options as ClientConfig)
+  client.on('error', () => {})
+  await client.connect()
+  return client
 }
 
 /** The second way to connect is for a server that the first one asks for SSL in vain. */

@@ -8,25 +8,37 @@ import pg, {
 } from 'pg'
 import { MigrateError } from '../../core/errors.ts'
 import type { Sql } from '../../core/sql-error.ts'
-import type { Database, Row } from '../database.ts'
+import { skipBlank } from '../../core/text.ts'
+import type { Database, Row, Run } from '../database.ts'
 import { lockLost } from '../lock.ts'
+import type { Patience } from '../patience.ts'
 import { isPool } from '../target.ts'
-import { connect, connectPool, libpqEnv, nameOf } from './connect.ts'
+import { connect, connectAgain, connectPool, libpqEnv, nameOf } from './connect.ts'
 import { dependents } from './dependents.ts'
 import { fromPostgres } from './errors.ts'
-import { type Held, type Query, withSessionLock, withTransactionLock } from './lock.ts'
+import {
+  attemptsOn,
+  type Held,
+  type Query,
+  type Watching,
+  withSessionLock,
+  withTransactionLock,
+} from './lock.ts'
 import { runOutside } from './outside.ts'
 import { parked } from './park.ts'
 import { losses } from './rehearse.ts'
-import { MESSAGE, type Part, pieces, refuseTransactionStatements, send } from './script.ts'
-import { reset, sets, stoppable, watchClient } from './session.ts'
+import { besideUntil, MESSAGE, type Part, pieces, refuseTransactionStatements, send } from './script.ts'
+import { limitsOf, reset, sets, setsLockTimeout, stoppable, watchClient } from './session.ts'
 import { shapeOf } from './shape.ts'
 
 const BEGIN = { text: 'BEGIN' }
 const COMMIT = { text: 'COMMIT' }
 
+/** What must be the first of a transaction: not even a look at the lock may come before it. */
+const SET_TRANSACTION = /^set\s+transaction\b[^;]*/i
+
 /** The seam over a client, or over one connection of a pool. */
-export async function wrap(native: Pool | ClientBase, url?: string): Promise<Database> {
+export async function wrap(native: Pool | ClientBase, url?: string, patience?: Patience): Promise<Database> {
   const name = nameOf((isPool(native) ? native.options : native) as ClientConfig)
   const client = isPool(native) ? await native.connect() : native
 
@@ -107,6 +119,76 @@ export async function wrap(native: Pool | ClientBase, url?: string): Promise<Dat
     }
   }
 
+  const limits = limitsOf(patience)
+  const attempts =
+    patience &&
+    attemptsOn(query, patience, async () => {
+      const second = await connectAgain(native, url)
+      return { query: (sql) => ask(second, sql), end: () => second.end() }
+    })
+
+  /** Makes attempts until one succeeds, where others keep the locks that it needs. */
+  async function attempt<T>(
+    work: () => Promise<T>,
+    watching: Omit<Watching, 'pid'>,
+    alone?: string,
+  ): Promise<T> {
+    if (attempts === undefined) return work()
+    const { processID } = client as ClientBase & { processID?: number }
+    const pooled = known?.pooled === true
+    const pid = pooled ? (alone ?? held?.pid) : processID
+    return attempts.run({ ...watching, pid: pid ?? 'SELECT NULL AS pid' }, work)
+  }
+
+  /** One transaction, once. */
+  async function once<T>(work: (run: Run) => Promise<T>): Promise<T> {
+    queue = [BEGIN, ...limits, ...(await guard())]
+    const beginning = queue.length
+    const run = async (sql: Sql) => {
+      const { parks, ...plain } = sql
+      if (parks !== undefined) queue.push(...(await parked(plain, parks, (await session()).schema)))
+      for await (const piece of parks === undefined ? pieces(plain) : []) {
+        if (!sql.own) await refuseTransactionStatements(piece)
+        const waiting = queue.reduce((sum, { text }) => sum + text.length, 0)
+        if (waiting + piece.text.length > MESSAGE && queue.some(({ of }) => of)) await flush()
+        const first = queue[0] === BEGIN && queue.length === beginning && !sql.own
+        if (first) await pushFirst(piece)
+        else queue.push(piece)
+      }
+      if (!sql.own && sets(sql.text)) queue.push(reset((await session()).pooled, limits))
+    }
+    try {
+      const result = await work(run)
+      queue.push(COMMIT)
+      await flush()
+      return result
+    } catch (error) {
+      const sent = queue[0] !== BEGIN
+      queue = []
+      // Without a connection the server has rolled back by itself.
+      if (sent) await client.query('ROLLBACK').catch(() => {})
+      throw error
+    }
+  }
+
+  /** What comes first in a transaction may be what must, or what may wait as long as it likes. */
+  async function pushFirst({ text, of }: Part & { of: NonNullable<Part['of']> }): Promise<void> {
+    const cut = (start: number, end?: number) => ({
+      text: text.slice(start, end),
+      of: { sql: of.sql, start: of.start + start },
+    })
+    const start = skipBlank(text)
+    const setting = SET_TRANSACTION.exec(text.slice(start))?.[0].length
+    if (setting !== undefined) {
+      queue.splice(1, 0, cut(0, start + setting))
+      queue.push(cut(start + setting))
+      return
+    }
+    const beside = limits.length > 0 && !setsLockTimeout(text) ? await besideUntil(text) : 0
+    if (beside === 0) queue.push(cut(0))
+    else queue.push({ text: 'SET LOCAL lock_timeout = 0' }, cut(0, beside), ...limits, cut(beside))
+  }
+
   const source = () => ({ name, query, env: libpqEnv(client, url) })
 
   return {
@@ -126,31 +208,9 @@ export async function wrap(native: Pool | ClientBase, url?: string): Promise<Dat
 
     qualify: async (table) => `${pg.escapeIdentifier((await session()).schema)}."${table}"`,
 
-    transaction: async (work) => {
-      queue = [BEGIN, ...(await guard())]
-      const run = async (sql: Sql) => {
-        const { parks, ...plain } = sql
-        if (parks !== undefined) queue.push(...(await parked(plain, parks, (await session()).schema)))
-        for await (const piece of parks === undefined ? pieces(plain) : []) {
-          if (!sql.own) await refuseTransactionStatements(piece)
-          const waiting = queue.reduce((sum, { text }) => sum + text.length, 0)
-          if (waiting + piece.text.length > MESSAGE && queue.some(({ of }) => of)) await flush()
-          queue.push(piece)
-        }
-        if (!sql.own && sets(sql.text)) queue.push(reset((await session()).pooled))
-      }
-      try {
-        const result = await work(run)
-        queue.push(COMMIT)
-        await flush()
-        return result
-      } catch (error) {
-        const sent = queue[0] !== BEGIN
-        queue = []
-        // Without a connection the server has rolled back by itself.
-        if (sent) await client.query('ROLLBACK').catch(() => {})
-        throw error
-      }
+    transaction: (work, watch) => {
+      const polite = !watch?.scripts.some(({ text }) => setsLockTimeout(text))
+      return attempt(() => once(work), { polite })
     },
 
     statements: async (script, progress) => {
@@ -165,13 +225,17 @@ export async function wrap(native: Pool | ClientBase, url?: string): Promise<Dat
           },
         )
       }
-      await runOutside(client, script, progress, name, guard)
+      await runOutside(client, script, progress, { name, guard, attempt, patience, pooled })
       if (sets(script.text)) await send(client, [reset(pooled)], name)
     },
 
     dependents,
 
-    losses: (scripts) => losses(client, query, scripts, name),
+    losses: async (scripts) => {
+      await session()
+      const polite = !scripts.some(({ text }) => setsLockTimeout(text))
+      return attempt(() => losses(client, query, scripts, name, limits), { polite })
+    },
 
     read: async (script) => {
       const { read } = await import('./read.ts')
@@ -244,6 +308,7 @@ export async function wrap(native: Pool | ClientBase, url?: string): Promise<Dat
     },
 
     close: async () => {
+      await attempts?.end()
       // Not back into the pool: whatever a script has set goes with the connection.
       if (client !== native) (client as PoolClient).release(true)
     },

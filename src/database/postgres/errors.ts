@@ -16,7 +16,7 @@ const MEANINGS: Record<string, { code: Code; hint: string }> = {
   '42501': { code: 'PERMISSION', hint: 'grant this user the right, or use the user that owns the tables' },
   '57014': {
     code: 'SQL',
-    hint: 'a timeout or a person has cancelled it: give this user more time (statement_timeout) and run the same command again',
+    hint: 'a timeout or a person has cancelled it: give it more time (--statement-timeout, or statement_timeout of this user) and run the same command again',
   },
   '53100': {
     code: 'DATABASE',
@@ -57,4 +57,18 @@ export function fromPostgres(error: unknown, name: string): MigrateError | undef
     hint: 'check the server and the network, and run the same command again',
     cause: error,
   })
+}
+
+/** The server's code at the bottom of an error: postgresql.org/docs/current/errcodes-appendix.html */
+export function causeCode(error: unknown): string | undefined {
+  if (!(error instanceof MigrateError)) return isServerError(error) ? error.code : undefined
+  return causeCode(error.cause)
+}
+
+/** What says nothing of a statement, only of those who are at work beside it. */
+const PASSING: readonly (string | undefined)[] = ['55P03', '40P01', '40001', '57014']
+
+/** Whether a statement may succeed where it is run again. */
+export function mayPass(error: unknown): boolean {
+  return PASSING.includes(causeCode(error))
 }

@@ -1,28 +1,72 @@
 import { setTimeout as pause } from 'node:timers/promises'
-import type { ClientBase } from 'pg'
+import pg, { type ClientBase } from 'pg'
 import { MigrateError } from '../../core/errors.ts'
 import type { Script } from '../../core/script.ts'
-import { outsideTransaction, type Spot } from '../../core/sql-error.ts'
+import { outsideTransaction, type Spot, type Sql } from '../../core/sql-error.ts'
 import type { Progress } from '../database.ts'
-import { cut, type Part, send, type Tree } from './script.ts'
+import type { Patience } from '../patience.ts'
+import { causeCode } from './errors.ts'
+import type { Watching } from './lock.ts'
+import { cut, type Part, send, type Tree, waitsBeside } from './script.ts'
+import { limitsOf, setsLockTimeout } from './session.ts'
+
+/** What runs the statements. */
+export interface Outside {
+  readonly name: string
+  /** The start of each transaction. */
+  guard(): Promise<Part[]>
+  /** Makes attempts until one succeeds. */
+  attempt<T>(work: () => Promise<T>, watching: Omit<Watching, 'pid'>, pid?: string): Promise<T>
+  readonly patience: Patience | undefined
+  /** What is set for the session would stay with one that others are given. */
+  readonly pooled: boolean
+}
 
 /**
  * Runs a script outside a transaction, from where it stopped. Each statement is tried together with its note in one
  * transaction, so that it is never in doubt. Where the server says that it cannot be, it is noted before and after.
+ * Where others have the locks that a statement needs, that one is tried again.
  */
 export async function runOutside(
   client: ClientBase,
   script: Script,
   progress: Progress,
-  name: string,
-  guard: () => Promise<Part[]>,
+  { name, guard, attempt, patience, pooled }: Outside,
 ): Promise<void> {
   const run = (parts: readonly Part[]) => send(client, parts, name)
-  const inTransaction = async (...parts: Part[]) => {
+  /** What the script has set goes before what would be set here. */
+  let set = progress.session.map((spot) => partOf(script, spot).text).join(';')
+  const limits = (beside: boolean) => limitsOf(patience, { set, beside })
+  const inTransaction = (parts: readonly Part[], { beside = false, after = [] as readonly Part[] } = {}) =>
+    attempt(
+      async () => {
+        try {
+          const begin = [{ text: 'BEGIN' }, ...limits(beside), ...(await guard())]
+          await run([...begin, ...parts, { text: 'COMMIT' }, ...after])
+        } catch (error) {
+          await client.query('ROLLBACK').catch(() => {})
+          throw error
+        }
+      },
+      { polite: !beside && !setsLockTimeout(set) },
+    )
+  /** Runs a statement that cannot be in a transaction, between its two notes. */
+  const alone = async (part: Part, tree: Tree, finished: Sql) => {
+    const beside = waitsBeside(tree, part.text)
+    const limited = limits(beside).map(({ text }) => text.replace('SET LOCAL', 'SET'))
+    const back = limited.map((text) => ({ text: text.replace(/^SET (\w+).*/, 'RESET $1') }))
+    if (pooled && patience?.statementTimeout !== undefined) throw noTimeout(script, part)
+    const clear = async () => (await lookUp(client, tree, part.text)) === 'again'
+    await inTransaction([progress.started()], { after: pooled ? [] : limited.map((text) => ({ text })) })
     try {
-      await run([{ text: 'BEGIN' }, ...(await guard()), ...parts, { text: 'COMMIT' }])
+      const polite = !beside && !setsLockTimeout(set)
+      const attempts = () => attempt(() => run([part]), { polite, clear }, running(part.text))
+      await attempts()
+      // IF NOT EXISTS is content with an index that an interrupted build has left, and that nothing uses.
+      if (tree.IndexStmt !== undefined && (await clear())) await attempts()
+      await inTransaction([finished], { after: pooled ? [] : back })
     } catch (error) {
-      await client.query('ROLLBACK').catch(() => {})
+      if (!pooled) for (const { text } of back) await client.query(text).catch(() => {})
       throw error
     }
   }
@@ -43,21 +87,17 @@ export async function runOutside(
       const kindOf = SESSION.includes(kind) ? 'session' : 'statement'
       const finished = progress.finished(statement, kindOf)
       if (decided === 'done') {
-        await inTransaction(finished)
+        await inTransaction([finished])
       } else if (kindOf === 'session') {
         await run([part])
-        await inTransaction(finished)
+        set += `;${part.text}`
+        await inTransaction([finished])
       } else {
         try {
-          await inTransaction(part, finished)
+          await inTransaction([part, finished], { beside: waitsBeside(statement.tree, part.text) })
         } catch (error) {
           if (!mustBeOutside(error)) throw error
-          await inTransaction(progress.started())
-          await run([part])
-          // IF NOT EXISTS is content with an index that an interrupted build has left, and that nothing uses.
-          const left = kind === 'IndexStmt' && (await lookUp(client, statement.tree, part.text)) === 'again'
-          if (left) await run([part])
-          await inTransaction(finished)
+          await alone(part, statement.tree, finished)
         }
       }
       progress.pass(statement, kindOf)
@@ -65,6 +105,15 @@ export async function runOutside(
   } catch (error) {
     throw outsideTransaction(error)
   }
+}
+
+function noTimeout(script: Script, { text }: Part): MigrateError {
+  const words = text.trim().split(/\s+/).slice(0, 3).join(' ')
+  return new MigrateError(
+    'NOT_IN_TRANSACTION',
+    `${script.file}: ${words} runs outside a transaction, where no statement timeout can be set through a pooler`,
+    { file: script.file, hint: 'connect to the server itself, or leave out --statement-timeout' },
+  )
 }
 
 /** Statements that set something for the session. */
@@ -76,8 +125,7 @@ export function partOf(script: Script, { start, end }: Spot): Part {
 
 /** active_sql_transaction and invalid_transaction_termination: it began nothing that the rollback has not undone. */
 export function mustBeOutside(error: unknown): boolean {
-  const code =
-    error instanceof MigrateError ? (error.cause as { code?: unknown } | undefined)?.code : undefined
+  const code = causeCode(error)
   return code === '25001' || code === '2D000'
 }
 
@@ -131,11 +179,15 @@ const POLL = 100
 
 async function lookUp(client: ClientBase, tree: Tree, text: string): Promise<Verdict> {
   // The server may still be at it, for a client that is gone.
-  const running = `SELECT 1 FROM pg_stat_activity WHERE state = 'active' AND pid <> pg_backend_pid()
-    AND datname = current_database() AND query <> '' AND starts_with($1, query)`
-  while ((await client.query(running, [text])).rows.length > 0) await pause(POLL)
+  while ((await client.query(running(text))).rows.length > 0) await pause(POLL)
   const [[kind, statement] = ['', undefined]] = Object.entries(tree)
   return LOOK_UP[kind]?.(client, statement as Node) ?? 'unknown'
+}
+
+/** The processes that run a statement. */
+function running(text: string): string {
+  return `SELECT pid FROM pg_stat_activity WHERE state = 'active' AND pid <> pg_backend_pid()
+    AND datname = current_database() AND query <> '' AND starts_with(${pg.escapeLiteral(text)}, query)`
 }
 
 async function findIndex(

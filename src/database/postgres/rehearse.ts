@@ -3,9 +3,10 @@ import { MigrateError } from '../../core/errors.ts'
 import type { Script } from '../../core/script.ts'
 import { type Loss, STASH } from '../stash.ts'
 import { mentions } from './dependents.ts'
+import { mayPass } from './errors.ts'
 import type { Query } from './lock.ts'
 import { dropped, isTable } from './park.ts'
-import { cut, pieces, refuseTransactionStatements, send } from './script.ts'
+import { cut, type Part, pieces, refuseTransactionStatements, send } from './script.ts'
 import { reset, sets } from './session.ts'
 import { shapeOf } from './shape.ts'
 
@@ -35,23 +36,24 @@ export async function losses(
   query: Query,
   scripts: readonly Script[],
   name: string,
+  limits: readonly Part[],
 ): Promise<(Loss[] | MigrateError)[]> {
   const found: Loss[][] = []
-  await query('BEGIN')
+  await send(client, [{ text: 'BEGIN' }, ...limits], name)
   try {
     for (const [i, script] of scripts.entries()) {
       const before = await tables(query)
       await query('SAVEPOINT rehearsal')
-      await run(client, script, name)
+      await run(client, script, name, limits)
       const gone = compare(before, await tables(query))
       if (gone.length > 0) await query('ROLLBACK TO SAVEPOINT rehearsal')
       found.push(gone.length > 0 ? await describe(query, gone, script) : [])
-      if (gone.length > 0 && i + 1 < scripts.length) await run(client, script, name)
+      if (gone.length > 0 && i + 1 < scripts.length) await run(client, script, name, limits)
     }
     return found
   } catch (error) {
     // It will fail in the same place when it is run, and take nothing away.
-    if (!(error instanceof MigrateError)) throw error
+    if (!(error instanceof MigrateError) || mayPass(error)) throw error
     return scripts.map((_, i) => found[i] ?? error)
   } finally {
     await query('ROLLBACK')
@@ -62,19 +64,20 @@ async function succeeds(work: () => Promise<void>): Promise<boolean> {
   try {
     await work()
     return true
-  } catch {
+  } catch (error) {
+    if (mayPass(error)) throw error
     return false
   }
 }
 
 /** Runs a script inside the transaction; of one that runs outside, what can be. */
-async function run(client: ClientBase, script: Script, name: string): Promise<void> {
+async function run(client: ClientBase, script: Script, name: string, limits: readonly Part[]): Promise<void> {
   if (script.transaction) {
     for await (const piece of pieces(script)) {
       await refuseTransactionStatements(piece)
       await send(client, [piece], name)
     }
-    if (sets(script.text)) await send(client, [reset(true)], name)
+    if (sets(script.text)) await send(client, [reset(true, limits)], name)
     return
   }
   for (const { start, end } of await cut(script)) {

@@ -153,6 +153,43 @@ function endsTransaction({ TransactionStmt: statement }: Tree): boolean {
   return statement !== undefined && !SAVEPOINTS.includes(kind)
 }
 
+/** The words without which no statement waits beside the queue. */
+const BESIDE = /\b(concurrently|validate)\b/i
+
+/**
+ * Whether a statement keeps nobody waiting while it waits itself: what runs CONCURRENTLY waits for transactions, not
+ * for locks, and VALIDATE CONSTRAINT for a lock that reads and writes do not mind.
+ */
+export function waitsBeside(tree: Tree, text: string): boolean {
+  if (!BESIDE.test(text)) return false
+  if (tree.IndexStmt !== undefined || tree.DropStmt !== undefined) {
+    return isSet(tree.IndexStmt) || isSet(tree.DropStmt)
+  }
+  const { cmds = [] } = (tree.AlterTableStmt ?? {}) as { cmds?: { AlterTableCmd: Tree }[] }
+  const { params = [] } = (tree.ReindexStmt ?? {}) as { params?: { DefElem?: { defname?: string } }[] }
+  if (params.some(({ DefElem }) => DefElem?.defname === 'concurrently')) return true
+  return (
+    cmds.length > 0 &&
+    cmds.every(({ AlterTableCmd: { subtype, def } }) => {
+      const { PartitionCmd } = (def ?? {}) as { PartitionCmd?: unknown }
+      return subtype === 'AT_ValidateConstraint' || isSet(PartitionCmd)
+    })
+  )
+}
+
+function isSet(statement: unknown): boolean {
+  return (statement as { concurrent?: boolean } | undefined)?.concurrent === true
+}
+
+/** How many characters at the beginning of a script are statements that keep nobody waiting. */
+export async function besideUntil(text: string): Promise<number> {
+  if (!BESIDE.test(text)) return 0
+  // What this grammar cannot read may still be right.
+  const statements = await read(text).catch(() => [])
+  const other = statements.findIndex(({ start, end, tree }) => !waitsBeside(tree, text.slice(start, end)))
+  return (other === -1 ? statements : statements.slice(0, other)).at(-1)?.end ?? 0
+}
+
 /** The statements of a text, by PostgreSQL's own grammar. */
 async function read(text: string): Promise<Statement[]> {
   const { parseSync } = await grammar()

@@ -1,6 +1,8 @@
 import { connect } from 'node:net'
 import type { ClientBase } from 'pg'
 import { MigrateError } from '../../core/errors.ts'
+import type { Patience } from '../patience.ts'
+import { causeCode } from './errors.ts'
 import type { Part } from './script.ts'
 
 /**
@@ -20,8 +22,41 @@ export function sets(text: string): boolean {
 }
 
 /** What a script may have set for its session is set back: each begins as if it were the first. */
-export function reset(pooled: boolean): Part {
-  return { text: `RESET ROLE;RESET ALL${pooled ? '' : `;${watchClient('session')}`}` }
+export function reset(pooled: boolean, limits: readonly Part[] = []): Part {
+  const own = pooled ? [] : [watchClient('session')]
+  return { text: ['RESET ROLE', 'RESET ALL', ...own, ...limits.map(({ text }) => text)].join(';') }
+}
+
+/**
+ * How long the statements of a transaction wait and run: for its beginning, so that what a script sets comes later.
+ *
+ * @param set    what the script has set for the session before: that holds
+ * @param beside they keep nobody waiting while they wait
+ */
+export function limitsOf(patience: Patience | undefined, { set = '', beside = false } = {}): Part[] {
+  if (patience === undefined) return []
+  const { lockTimeout, statementTimeout } = patience
+  const limits = [
+    ...(setsLockTimeout(set) ? [] : [`lock_timeout = ${beside ? 0 : milliseconds(lockTimeout)}`]),
+    ...(statementTimeout === undefined || setsStatementTimeout(set)
+      ? []
+      : [`statement_timeout = ${milliseconds(statementTimeout)}`]),
+  ]
+  return limits.map((limit) => ({ text: `SET LOCAL ${limit}` }))
+}
+
+/** As the server takes it. */
+function milliseconds(time: number): number {
+  return Math.min(Math.ceil(time), 2 ** 31 - 1)
+}
+
+/** A script that says itself how long its statements wait for locks. */
+export function setsLockTimeout(text: string): boolean {
+  return /\bset(_config)?\b[^;]*\block_timeout\b/i.test(text)
+}
+
+function setsStatementTimeout(text: string): boolean {
+  return /\bset(_config)?\b[^;]*\bstatement_timeout\b/i.test(text)
 }
 
 /**
@@ -40,8 +75,8 @@ export async function stoppable<T>(
   try {
     return await work()
   } catch (error) {
-    if (!signal.aborted || !isCancelled(error)) throw error
-    const { done } = (error as MigrateError).details
+    if (!signal.aborted || causeCode(error) !== '57014') throw error
+    const { done } = error instanceof MigrateError ? error.details : {}
     throw new MigrateError('ABORTED', 'stopped on request, and what was running was taken back', {
       hint: 'the next "up" goes on from here',
       ...(done && { done }),
@@ -50,10 +85,6 @@ export async function stoppable<T>(
   } finally {
     signal.removeEventListener('abort', onAbort)
   }
-}
-
-function isCancelled(error: unknown): boolean {
-  return error instanceof MigrateError && (error.cause as { code?: unknown } | undefined)?.code === '57014'
 }
 
 /** https://www.postgresql.org/docs/current/protocol-message-formats.html#PROTOCOL-MESSAGE-FORMATS-CANCELREQUEST */
