@@ -16,6 +16,7 @@ import {
   stashLabel,
 } from '../database/stash.ts'
 import { type Interrupted, readState, stateWriter } from '../database/state.ts'
+import { runBatches } from './batch.ts'
 import { progressOf, resumable } from './interrupted.ts'
 import { keep, keptText, lossesOf } from './keep.ts'
 import type { ChangeOptions } from './options.ts'
@@ -136,7 +137,11 @@ export async function apply(
         await run(progress.begin)
       })
     }
-    await database.statements(step.script, progress)
+    if (step.script.batch === undefined) await database.statements(step.script, progress)
+    else {
+      const run = { direction, interrupted: resumed, onProgress, signal, write: note }
+      await runBatches(database, step, run)
+    }
     await database.transaction(async (run) => {
       await record(step, run)
       await run(write('interrupted', undefined))
