@@ -10,6 +10,7 @@ import {
   type FullStash,
   type GivenBack,
   giveBack,
+  type Loss,
   publicStash,
   readStashes,
   type Stash,
@@ -18,7 +19,7 @@ import {
 import { type Interrupted, readState, stateWriter } from '../database/state.ts'
 import { runBatches } from './batch.ts'
 import { progressOf, resumable } from './interrupted.ts'
-import { keep, keptText, lossesOf } from './keep.ts'
+import { keep, keptText, lossesOf, untilBatch } from './keep.ts'
 import type { ChangeOptions } from './options.ts'
 
 /** One migration in one direction. */
@@ -59,13 +60,20 @@ export async function apply(
   const noted = (await readState<Interrupted>(database, 'interrupted')).get('')
   const interrupted = resumable(noted, direction, steps, options.interrupted)
   const stashes = direction === 'up' ? await readStashes(database) : []
-  const { losses, kept } =
-    direction === 'down' ? await lossesOf(database, steps, discard) : { losses: [], kept: [] }
-  for (const one of kept.flat()) {
-    if (one instanceof MigrateError) continue
-    logger?.info(keptText(one))
-    onProgress?.({ type: 'note', message: keptText(one) })
+  const losses: (readonly Loss[] | MigrateError)[] = []
+
+  /** Finds out what a rollback takes away, from a step on. */
+  const look = async (from: number) => {
+    if (direction === 'up' || from === steps.length) return
+    const found = await lossesOf(database, untilBatch(steps.slice(from)), discard)
+    losses.push(...found.losses)
+    for (const one of found.kept.flat()) {
+      if (one instanceof MigrateError) continue
+      logger?.info(keptText(one))
+      onProgress?.({ type: 'note', message: keptText(one) })
+    }
   }
+  await look(0)
 
   const tell = (type: 'started' | 'finished', index: number) => {
     const id = steps[index]?.id ?? ''
@@ -162,6 +170,7 @@ export async function apply(
       await (step.script.transaction ? inside : outside)(index, step)
       finished.push(step.id)
       tell('finished', index)
+      if (step.script.batch !== undefined) await look(index + 1)
     }
     return { warnings, stashed: stashed.map(publicStash), givenBack }
   } catch (error) {

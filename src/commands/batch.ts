@@ -118,13 +118,13 @@ async function walk(
 type Reporter = ReturnType<typeof reporter>
 
 /** Tells how far a statement has come, and how fast. */
-function reporter(id: string, index: number, statements: number, { direction, onProgress }: BatchRun) {
+function reporter(id: string, index: number, statements: number, { onProgress }: BatchRun) {
   return (before: number, { rows, exact }: { rows: number; exact: boolean }) => {
     const start = performance.now()
     return (done: number) => {
       const total = Math.max(done, before + rows)
       const rate = ((done - before) * 1000) / Math.max(1, performance.now() - start)
-      const place = { direction, id, statement: index + 1, statements }
+      const place = { id, statement: index + 1, statements }
       onProgress?.({ type: 'batch', ...place, done, total, exact, rate, left: (total - done) / rate })
     }
   }

@@ -24,7 +24,6 @@ export type ProgressEvent =
   | {
       /** A batch of a statement has committed (`-- migrate: batch <rows>`). */
       readonly type: 'batch'
-      readonly direction: 'up' | 'down'
       readonly id: string
       /** Which UPDATE or DELETE of the script it is, from 1, and of how many. */
       readonly statement: number

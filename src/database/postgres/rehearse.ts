@@ -77,7 +77,7 @@ async function run(client: ClientBase, script: Script, name: string): Promise<vo
     if (sets(script.text)) await send(client, [reset(true)], name)
     return
   }
-  // It takes no table and no column away, and at once it may hold up everybody.
+  // It takes no table and no column away, and as a whole it may hold up everybody.
   if (script.batch !== undefined) return
   for (const { start, end } of await cut(script)) {
     await client.query('SAVEPOINT statement')
