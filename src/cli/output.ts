@@ -353,9 +353,10 @@ type Batch = Extract<ProgressEvent, { type: 'batch' }>
 
 /** Work in batches: what is to be said of it now, if anything. */
 export function batchProgress(every: number, now = () => performance.now()) {
-  let last = 0
+  let last: number | undefined
   return ({ id, statement, statements, done, total, exact, rate, left }: Batch): string | undefined => {
     const time = now()
+    last ??= time
     if (time - last < every) return undefined
     last = time
     const which = statements === 1 ? '' : `, statement ${statement} of ${statements}`

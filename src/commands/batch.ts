@@ -92,7 +92,7 @@ async function walk(
     const next = await statement.next(last, size)
     if (next === undefined) return
     // Who waits for a lock sleeps between two tries: the pauses must not keep in step with them.
-    if (took > 0) await pause(took * (1 + Math.random()))
+    if (took > 0) await pause(took * (1 + Math.random() / 2))
     throwIfAborted(signal, direction)
     const part = statement.part(last, next.last)
     const now = { by, key: next.last, rows: rows + next.rows }

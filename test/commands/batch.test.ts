@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { spawn } from 'node:child_process'
+import { fork, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -10,9 +10,13 @@ import { setTimeout as pause } from 'node:timers/promises'
 import fc from 'fast-check'
 import { nextSize } from '../../src/commands/batch.ts'
 import { down, type ProgressEvent, up } from '../../src/index.ts'
+import type { Job, Said } from '../crash-worker.ts'
 import { KINDS, type Kind, type Scratch, withFolder } from '../matrix.ts'
 import { run, start } from '../process.ts'
 import { errorOf, scripts } from '../tools.ts'
+
+/** How many of the calls of the driver are tried as the last one. */
+const CALLS = 5
 
 const batch = (rows: number, sql: string) => `-- migrate: batch ${rows}\n${sql}`
 
@@ -140,7 +144,7 @@ for (const kind of KINDS) {
               assert.deepEqual(await all('t'), await all('whole'), sql)
             },
           ),
-          { numRuns: dialect === 'sqlite' ? 150 : 60 },
+          { numRuns: dialect === 'sqlite' ? 150 : 40 },
         )
       }))
 
@@ -330,7 +334,54 @@ for (const kind of KINDS) {
         }),
       ))
 
-    test('2.4 two at once are one', () =>
+    test('2.4 after a kill at any call of the driver', () =>
+      kind.scratch(async (scratch) => {
+        const { url: database, query } = scratch
+        const files = {
+          '1_a': table(kind, 7),
+          '2_b': batch(3, 'UPDATE t SET n = n + 1; UPDATE t SET n = n + 10'),
+        }
+        const migrations = scripts(files)
+        const begin = async () => {
+          await query('DROP TABLE IF EXISTS t')
+          await forget(scratch)
+          await up({ database, migrations, steps: 1 })
+        }
+        const work = async (killAt: number): Promise<Said | undefined> => {
+          const worker = fork(join(import.meta.dirname, '../crash-worker.ts'), {
+            stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+          })
+          let said: Said | undefined
+          worker.on('message', (message: Said) => {
+            said = message
+            if (message !== 'begun') worker.disconnect()
+          })
+          const ended = once(worker, 'exit')
+          worker.send({ dialect, database, migrations, operations: ['up'], killAt } satisfies Job)
+          await ended
+          return said
+        }
+        await begin()
+        const all = await work(0)
+        const calls = typeof all === 'object' ? (all.calls ?? 0) : 0
+        assert.ok(calls > 20, JSON.stringify(all))
+        const places = Array.from(
+          { length: CALLS },
+          (_, i) => 1 + Math.floor(((i + Math.random()) * calls) / CALLS),
+        )
+        for (const killAt of places) {
+          await begin()
+          assert.equal(await work(killAt), 'begun')
+          await up({ database, migrations })
+          assert.equal(
+            (await query('SELECT id FROM t WHERE n = 11')).length,
+            7,
+            `killed at call ${killAt} of ${calls}`,
+          )
+        }
+      }))
+
+    test('2.5 two at once are one', () =>
       kind.scratch(async (scratch) => {
         const { url: database, query } = scratch
         const migrations = scripts({ '1_a': table(kind, 300), '2_b': batch(10, 'UPDATE t SET n = n + 1') })
