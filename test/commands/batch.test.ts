@@ -316,11 +316,12 @@ for (const kind of KINDS) {
           for (;;) {
             const child = start(args)
             const ended = once(child, 'exit')
-            // The more often it was killed the more it has come to do.
-            const kill =
-              kills < 7 ? pause(150 + Math.random() * 250).then(() => child.kill('SIGKILL')) : undefined
+            child.stderr?.on('data', (said) => {
+              // From then on it is in the middle of it.
+              if (kills < 7 && String(said).includes('applying 2_b'))
+                pause(Math.random() * 250).then(() => child.kill('SIGKILL'))
+            })
             const [status] = await ended
-            await kill
             if (status === 0) break
             assert.equal(child.signalCode, 'SIGKILL')
             kills++
@@ -536,7 +537,71 @@ if (SQLITE?.dialect === 'sqlite') {
     }))
 }
 
+for (const kind of KINDS.filter(({ dialect }) => dialect === 'postgres')) {
+  test(`1.8 partitions, other schemas, keys of many types, USING and limits of its own, ${kind.label}`, () =>
+    kind.scratch(async ({ url: database, query }) => {
+      const first = `CREATE SCHEMA "Far";
+        CREATE TYPE mood AS ENUM ('sad', 'ok', 'glad');
+        CREATE TABLE "Far"."T" (id bigint, at timestamptz, n integer, PRIMARY KEY (at, id)) PARTITION BY RANGE (id);
+        CREATE TABLE "Far".low PARTITION OF "Far"."T" FOR VALUES FROM (0) TO (20);
+        CREATE TABLE "Far".high PARTITION OF "Far"."T" FOR VALUES FROM (20) TO (100);
+        INSERT INTO "Far"."T" SELECT i, '2020-01-01'::timestamptz + i % 5 * interval '1.000001 s', 0 FROM generate_series(1, 40) AS g(i);
+        CREATE TABLE kinds (a mood, b uuid, c double precision, d bytea, n integer, PRIMARY KEY (a, b, c, d));
+        INSERT INTO kinds SELECT (ARRAY['sad', 'ok', 'glad']::mood[])[i % 3 + 1], md5((i % 4)::text)::uuid, i / 7.0, decode(md5(i::text), 'hex'), 0 FROM generate_series(1, 40) AS g(i);
+        CREATE TABLE family (id integer PRIMARY KEY, n integer); CREATE TABLE child () INHERITS (family);
+        INSERT INTO family SELECT i, 0 FROM generate_series(1, 9) AS g(i); INSERT INTO child VALUES (1, 0);
+        CREATE TABLE gone (id integer PRIMARY KEY); INSERT INTO gone VALUES (2), (3), (30)`
+      const sql = `SET lock_timeout = '7s';
+        UPDATE "Far"."T" SET n = n + 1;
+        DELETE FROM "Far"."T" AS "x y" USING gone WHERE "x y".id = gone.id AND "x y".n = 1 OR "x y".id = 4;
+        UPDATE kinds SET n = n + 1;
+        UPDATE ONLY family SET n = n + CASE current_setting('lock_timeout') WHEN '7s' THEN 1 END`
+      await up({ database, migrations: scripts({ '1_a': first, '2_b': batch(3, sql) }) })
+      const count = async (from: string) => Number((await query(`SELECT count(*) AS n FROM ${from}`))[0]?.n)
+      assert.deepEqual([await count('"Far"."T"'), await count('"Far"."T" WHERE n = 1')], [36, 36])
+      assert.deepEqual(
+        [
+          await count('kinds WHERE n = 1'),
+          await count('ONLY family WHERE n = 1'),
+          await count('child WHERE n = 0'),
+        ],
+        [40, 9, 1],
+      )
+    }))
+}
+
 for (const kind of KINDS.filter(({ dialect }) => dialect === 'sqlite')) {
+  test('1.9 rows by their numbers, however these are called and as large as they are', () =>
+    kind.scratch(async (scratch) => {
+      const { url: database, query } = scratch
+      const KEYS = [
+        'rowid TEXT, n integer',
+        'rowid TEXT, oid TEXT, _rowid_ INTEGER PRIMARY KEY, n integer',
+        'n integer, k INTEGER PRIMARY KEY DESC',
+      ]
+      for (const columns of KEYS) {
+        await query('DROP TABLE IF EXISTS t')
+        await forget(scratch)
+        const made = `CREATE TABLE t (${columns}); INSERT INTO t (n) SELECT 0 FROM (${numbers(kind, 10)}) AS g;
+          ${columns.includes('DESC') ? '' : 'UPDATE t SET _rowid_ = 9223372036854775000 + _rowid_ WHERE _rowid_ > 5; UPDATE t SET _rowid_ = -_rowid_ WHERE _rowid_ < 4;'}`
+        await up({
+          database,
+          migrations: scripts({ '1_a': made, '2_b': batch(2, 'UPDATE t SET n = n + 1') }),
+        })
+        assert.equal((await query('SELECT n FROM t WHERE n = 1')).length, 10, columns)
+      }
+      await query('DROP TABLE t')
+      await forget(scratch)
+      const hidden = scripts({
+        '1_a': 'CREATE TABLE t (rowid, oid, _rowid_, n)',
+        '2_b': batch(2, 'DELETE FROM t'),
+      })
+      assert.match(
+        (await errorOf(up({ database, migrations: hidden }))).message,
+        /hide the number of its rows/,
+      )
+    }))
+
   test('3.3 a table of another file, whose batches would not commit with their notes', () =>
     kind.scratch(({ url: database }) =>
       withFolder(async (folder) => {

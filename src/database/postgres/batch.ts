@@ -38,24 +38,41 @@ interface Statement extends Spot {
   readonly write: Write
 }
 
+/** What each transaction may be given anew: the script's own word on it is the last. */
+const LIMITS: readonly unknown[] = ['lock_timeout', 'statement_timeout']
+
+/** What there is in a script that is run in batches. */
+interface Read {
+  readonly session: readonly Spot[]
+  /** Of them what each batch sets again, as SQL. */
+  readonly limits: string
+  readonly statements: readonly Statement[]
+}
+
 /**
  * The statements of a script, by the grammar alone.
  *
  * @throws DIRECTIVE, SQL (syntax), TRANSACTION_STATEMENT
  */
-export async function readBatches(script: Script): Promise<{ session: Spot[]; statements: Statement[] }> {
+export async function readBatches(script: Script): Promise<Read> {
   const read = (await cut(script)).map(({ start, end, tree }) => {
     const session = isSession(tree)
     const write = (tree.UpdateStmt ?? tree.DeleteStmt) as Write | undefined
     if (!session && write === undefined) throw otherStatement(script, { start, end })
-    return { start, end, session, write }
+    const setting = tree.VariableSetStmt as { name?: string } | undefined
+    return { start, end, session, write, isLimit: LIMITS.includes(setting?.name) }
   })
   refuseOrder(script, read)
   const statements = read.flatMap(({ start, end, write }) =>
     write === undefined ? [] : [{ start, end, write }],
   )
   for (const { write, ...spot } of statements) refuseClauses(script, spot, write)
-  return { session: read.filter(({ session }) => session), statements }
+  const limits = read.filter(({ isLimit }) => isLimit).map(({ start, end }) => script.text.slice(start, end))
+  return {
+    session: read.filter(({ session }) => session),
+    limits: limits.map((limit) => `${limit}\n;`).join(''),
+    statements,
+  }
 }
 
 function refuseClauses(
@@ -76,15 +93,15 @@ function refuseClauses(
 export async function planBatches(
   query: Query,
   script: Script,
-  statements: readonly Statement[],
+  { statements, limits }: Read,
 ): Promise<Batched[]> {
   const planned: Batched[] = []
   for (const statement of statements)
-    planned.push(batched(query, script, await find(query, script, statement)))
+    planned.push(batched(query, script, limits, await find(query, script, statement)))
   return planned
 }
 
-function batched(query: Query, script: Script, found: Found): Batched {
+function batched(query: Query, script: Script, limits: string, found: Found): Batched {
   const { start, end, key, table } = found
   return {
     start,
@@ -100,7 +117,7 @@ function batched(query: Query, script: Script, found: Found): Batched {
     next: async (after, rows) => nextOf(found, await query(nextSql(found, after, rows))),
     part: (after, last) => ({
       file: script.file,
-      text: within(found, rangeOf(found, after, last)),
+      text: `${limits}${within(found, rangeOf(found, after, last))}`,
       before: script.text.slice(0, start),
       // The grammar has read it: it is one UPDATE or DELETE.
       own: true,

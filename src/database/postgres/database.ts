@@ -180,7 +180,7 @@ export async function wrap(native: Pool | ClientBase, url?: string): Promise<Dat
       for (const { start, end } of read.session) {
         await send(client, [{ text: script.text.slice(start, end), of: { sql: script, start } }], name)
       }
-      const result = await work(await planBatches(query, script, read.statements))
+      const result = await work(await planBatches(query, script, read))
       if (read.session.length > 0) await send(client, [reset(pooled)], name)
       return result
     },
