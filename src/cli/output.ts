@@ -349,6 +349,34 @@ export function bytesProgress(every: number, now = () => performance.now()) {
   }
 }
 
+type Batch = Extract<ProgressEvent, { type: 'batch' }>
+
+/** Work in batches: what is to be said of it now, if anything. */
+export function batchProgress(every: number, now = () => performance.now()) {
+  let last: number | undefined
+  return ({ id, statement, statements, done, total, exact, rate, left }: Batch): string | undefined => {
+    const time = now()
+    last ??= time
+    if (time - last < every) return undefined
+    last = time
+    const which = statements === 1 ? '' : `, statement ${statement} of ${statements}`
+    const of = `${exact ? '' : 'about '}${number(total)}`
+    return `${id}${which}: ${number(done)} of ${of} rows, ${number(rate)} rows/s, ${durationText(left)} left`
+  }
+}
+
+function number(n: number): string {
+  return Math.round(n).toLocaleString('en-US')
+}
+
+/** `40 s`, `3 min 20 s`, `2 h 5 min`. */
+function durationText(seconds: number): string {
+  const whole = Math.ceil(seconds)
+  if (whole < 60) return `${whole} s`
+  if (whole < 3600) return `${Math.floor(whole / 60)} min ${whole % 60} s`
+  return `${Math.floor(whole / 3600)} h ${Math.floor((whole % 3600) / 60)} min`
+}
+
 /** Progress on stderr: a live line on a terminal, plain lines otherwise. */
 export function showProgress() {
   let live = false
@@ -365,11 +393,13 @@ export function showProgress() {
     clear()
     tell(`${text}\n`)
   }
-  const bytes = bytesProgress(process.stderr.isTTY ? OFTEN : SELDOM)
+  const every = process.stderr.isTTY ? OFTEN : SELDOM
+  const bytes = bytesProgress(every)
+  const batch = batchProgress(every)
   return {
     on: (event: ProgressEvent) => {
-      if (event.type === 'bytes') {
-        const text = bytes(event)
+      if (event.type === 'bytes' || event.type === 'batch') {
+        const text = event.type === 'bytes' ? bytes(event) : batch(event)
         if (text !== undefined) say(text)
       }
       if (event.type === 'waiting') say(`${event.message}: waiting for it`)

@@ -10,14 +10,16 @@ import {
   type FullStash,
   type GivenBack,
   giveBack,
+  type Loss,
   publicStash,
   readStashes,
   type Stash,
   stashLabel,
 } from '../database/stash.ts'
 import { type Interrupted, readState, stateWriter } from '../database/state.ts'
+import { runBatches } from './batch.ts'
 import { progressOf, resumable } from './interrupted.ts'
-import { keep, keptText, lossesOf } from './keep.ts'
+import { keep, keptText, lossesOf, untilBatch } from './keep.ts'
 import type { ChangeOptions } from './options.ts'
 
 /** One migration in one direction. */
@@ -64,13 +66,20 @@ export async function apply(
   const noted = (await readState<Interrupted>(database, 'interrupted')).get('')
   const interrupted = resumable(noted, direction, steps, options.interrupted)
   const stashes = direction === 'up' ? await readStashes(database) : []
-  const { losses, kept } =
-    direction === 'down' ? await lossesOf(database, steps, discard) : { losses: [], kept: [] }
-  for (const one of kept.flat()) {
-    if (one instanceof MigrateError) continue
-    logger?.info(keptText(one))
-    onProgress?.({ type: 'note', message: keptText(one) })
+  const losses: (readonly Loss[] | MigrateError)[] = []
+
+  /** Finds out what a rollback takes away, from a step on. */
+  const look = async (from: number) => {
+    if (direction === 'up' || from === steps.length) return
+    const found = await lossesOf(database, untilBatch(steps.slice(from)), discard)
+    losses.push(...found.losses)
+    for (const one of found.kept.flat()) {
+      if (one instanceof MigrateError) continue
+      logger?.info(keptText(one))
+      onProgress?.({ type: 'note', message: keptText(one) })
+    }
   }
+  await look(0)
 
   let begun = -1
   const tell = (type: 'started' | 'finished', index: number) => {
@@ -155,7 +164,11 @@ export async function apply(
         await run(progress.begin)
       })
     }
-    await database.statements(step.script, progress)
+    if (step.script.batch === undefined) await database.statements(step.script, progress)
+    else {
+      const run = { direction, interrupted: resumed, onProgress, signal, write: note }
+      await runBatches(database, step, run)
+    }
     await commit(async (run, now) => {
       await record(step, run, now)
       await run(write('interrupted', undefined))
@@ -176,6 +189,7 @@ export async function apply(
       await (step.script.transaction ? inside : outside)(index, step)
       finished.push(step.id)
       tell('finished', index)
+      if (step.script.batch !== undefined) await look(index + 1)
     }
     return { warnings, stashed, givenBack }
   } catch (error) {

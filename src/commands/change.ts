@@ -10,7 +10,7 @@ import { dialectOf } from '../database/target.ts'
 import { type Applied, apply, type Step } from './apply.ts'
 import { afterBackup } from './backup.ts'
 import { DECISIONS } from './interrupted.ts'
-import { type Kept, lossesOf } from './keep.ts'
+import { type Kept, lossesOf, untilBatch } from './keep.ts'
 import { checkLockTimeout, checkWaiting, lockOptions, patienceOf } from './lock.ts'
 import { type ChangeOptions, DEFAULT_DATABASE, NEXFLOW_MIGRATIONS } from './options.ts'
 import { downScript } from './script.ts'
@@ -20,7 +20,7 @@ export interface PlannedStep {
   readonly id: string
   readonly file: string
   readonly sql: string
-  /** What a rollback takes away, and how it is kept. */
+  /** What a rollback takes away, and how it is kept. Behind one that is run in batches it is not known yet. */
   readonly losses?: readonly Kept[]
   /** Why a rollback would fail. */
   readonly problem?: string
@@ -109,11 +109,13 @@ async function dryRun(
   const { database: target = DEFAULT_DATABASE, discard = false } = options
   const planned = steps.map(({ id, script }) => ({ id, file: script.file, sql: script.text }))
   if (direction === 'up') return planned
+  const seen = untilBatch(steps)
   const { kept } = await withDatabase(target, { patience: patienceOf(options) }, (database) =>
-    lossesOf(database, steps, discard),
+    lossesOf(database, seen, discard),
   )
   return planned.map((step, i): PlannedStep => {
-    const losses = kept[i] ?? []
+    const losses = kept[i]
+    if (losses === undefined) return step
     return losses instanceof MigrateError ? { ...step, problem: losses.message } : { ...step, losses }
   })
 }

@@ -20,6 +20,12 @@ export interface Kept extends Pick<Stash, 'table' | 'columns' | 'rows' | 'bytes'
   readonly kept: Stash['kept'] | 'discarded'
 }
 
+/** The steps up to the first that is run in batches: what those behind it take away can be seen only after it. */
+export function untilBatch<S extends { readonly script: Script }>(steps: readonly S[]): readonly S[] {
+  const batch = steps.findIndex(({ script }) => script.batch !== undefined)
+  return batch === -1 ? steps : steps.slice(0, batch + 1)
+}
+
 /** What each of the scripts would destroy that holds something. */
 export async function lossesOf(
   database: Database,

@@ -28,6 +28,23 @@ export type ProgressEvent =
       readonly total: number
     }
   | {
+      /** A batch of a statement has committed (`-- migrate: batch <rows>`). */
+      readonly type: 'batch'
+      readonly id: string
+      /** Which UPDATE or DELETE of the script it is, from 1, and of how many. */
+      readonly statement: number
+      readonly statements: number
+      /** Rows that it has gone over, whether it changed them or not. */
+      readonly done: number
+      /** Rows that there are: counted when it began (`exact`: SQLite), or as the server's statistics have it. */
+      readonly total: number
+      readonly exact: boolean
+      /** Rows in a second. */
+      readonly rate: number
+      /** Seconds, by that rate. */
+      readonly left: number
+    }
+  | {
       readonly type: 'bytes'
       readonly what: 'backup' | 'verify' | 'restore'
       /** Bytes. */

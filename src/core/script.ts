@@ -13,8 +13,10 @@ export interface Script {
   readonly checksum: string
   /** Which file it was, by `stampOf`, when it was read. */
   readonly stamp?: string | undefined
-  /** `-- migrate: no-transaction`: run statement by statement, outside a transaction. */
+  /** Not `-- migrate: no-transaction`, with which it is run statement by statement, outside a transaction. */
   readonly transaction: boolean
+  /** `-- migrate: batch <rows>`: outside a transaction, and never more rows than these at once. */
+  readonly batch?: number
   /** `-- migrate: irreversible <reason>`. */
   readonly irreversible?: string
   /** `-- migrate: nothing <reason>`. */
@@ -28,6 +30,7 @@ export interface Script {
 /** The directives: what stands behind `-- migrate:` or `-- lint:`, and what each must be followed by. */
 const DIRECTIVES = {
   'migrate: no-transaction': '',
+  'migrate: batch': '<rows>',
   'migrate: irreversible': '<reason>',
   'migrate: nothing': '<reason>',
   'lint: ignore': '<rule> <reason>',
@@ -62,7 +65,7 @@ export function parseScript(file: string, raw: string): Script {
     )
   }
   const checksum = checksumOf(text)
-  const { directives, hints, body } = readDirectives(file, text)
+  const { directives, hints, batch, body } = readDirectives(file, text)
   const reason = directives.get('migrate: irreversible')
   const nothing = directives.get('migrate: nothing')
   const statements = skipBlank(text, body)
@@ -82,7 +85,8 @@ export function parseScript(file: string, raw: string): Script {
     file,
     text,
     checksum,
-    transaction: !directives.has('migrate: no-transaction'),
+    transaction: !directives.has('migrate: no-transaction') && batch === undefined,
+    ...(batch !== undefined && { batch }),
     ...(reason !== undefined && { irreversible: reason }),
     ...(nothing !== undefined && { nothing }),
     ...(Object.keys(hints).length > 0 && { hints }),
@@ -171,8 +175,9 @@ function invalidLine(bytes: Buffer): number {
 function readDirectives(
   file: string,
   text: string,
-): { directives: Map<Directive, string>; hints: Record<string, string>; body: number } {
+): { directives: Map<Directive, string>; hints: Record<string, string>; batch?: number; body: number } {
   const directives = new Map<Directive, string>()
+  let batch: number | undefined
   const hints: Record<string, string> = {}
   let body = 0
   while (body < text.length) {
@@ -187,6 +192,7 @@ function readDirectives(
     } else if (found) {
       const { directive, rest } = readDirective(`${found[1]}: ${found[2]}`, file, text, body)
       directives.set(directive, rest)
+      if (directive === 'migrate: batch') batch = readRows(rest, file, text, body)
     }
     body = end === -1 ? text.length : end + 1
   }
@@ -198,7 +204,20 @@ function readDirectives(
       hint: 'move it to the comment lines at the top of the file',
     })
   }
-  return { directives, hints, body }
+  return { directives, hints, ...(batch !== undefined && { batch }), body }
+}
+
+function readRows(rest: string, file: string, text: string, offset: number): number {
+  const rows = Number(rest)
+  if (/^\d+$/.test(rest) && Number.isSafeInteger(rows) && rows > 0) return rows
+  throw new MigrateError(
+    'DIRECTIVE',
+    `"migrate: batch" needs a whole number from 1 behind it, not "${rest}"`,
+    {
+      ...place(file, text, offset),
+      hint: 'write how many rows a batch may have, such as "-- migrate: batch 1000"',
+    },
+  )
 }
 
 function badHint(file: string, text: string, offset: number): MigrateError {

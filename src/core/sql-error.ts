@@ -61,7 +61,8 @@ export function transactionStatement(sql: Sql, offset: number): MigrateError {
   )
 }
 
-function placeIn({ file, text, before = '' }: Sql, at: number, from = at) {
+/** Where an offset of a text is, for people. */
+export function placeIn({ file, text, before = '' }: Sql, at: number, from = at) {
   return place(file, before + text, before.length + at, before.length + from)
 }
 

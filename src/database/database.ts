@@ -6,6 +6,7 @@ import type { Dialect } from '../core/migrations.ts'
 import type { Schema } from '../core/schema/model.ts'
 import type { Script } from '../core/script.ts'
 import type { Spot, Sql } from '../core/sql-error.ts'
+import type { Batched } from './batch.ts'
 import type { LockOptions } from './lock.ts'
 import type { Patience } from './patience.ts'
 import type { Loss, Shape } from './stash.ts'
@@ -78,6 +79,13 @@ export interface Database {
    * @throws SQL, TRANSACTION_STATEMENT, LOCK_LOST, BLOCKED, ABORTED, NOT_IN_TRANSACTION, what `progress.unknown` says, and the errors of the connection
    */
   statements(script: Script, progress: Progress): Promise<void>
+  /**
+   * Reads a script whose statements are run in batches, sets what it sets for its session and does `work` with the
+   * others. It changes nothing itself.
+   *
+   * @throws DIRECTIVE where a statement cannot be run in batches, SQL, TRANSACTION_STATEMENT, NOT_IN_TRANSACTION
+   */
+  batches<T>(script: Script, work: (statements: readonly Batched[]) => Promise<T>): Promise<T>
   /**
    * The later scripts that need what `without` makes, so that it cannot be taken back under them. In doubt, all.
    *

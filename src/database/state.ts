@@ -39,6 +39,17 @@ export interface Interrupted {
   readonly checksum: string
   /** Which of them set something for the session only. */
   readonly session: readonly Pick<Spot, 'start' | 'end'>[]
+  /** Of a script in batches: how far the last of the statements above has come, which has not finished. */
+  readonly batch?: Walked
+}
+
+/** How far a statement has come that is run in batches. */
+export interface Walked {
+  /** The columns along which it goes, and their values in the last row that is done, as SQL literals. */
+  readonly by: readonly string[]
+  readonly key: readonly string[]
+  /** Rows that it has gone over. */
+  readonly rows: number
 }
 
 const PROGRAM = basename(process.argv[1] ?? process.execPath).replace(/^bin\.[cm]?[jt]s$/, 'nexflow-migrate')

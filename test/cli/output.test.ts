@@ -5,7 +5,7 @@ import { existsSync, mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { describe, test } from 'node:test'
-import { bytesProgress, errorText } from '../../src/cli/output.ts'
+import { batchProgress, bytesProgress, errorText } from '../../src/cli/output.ts'
 import { MigrateError } from '../../src/index.ts'
 import { KINDS, withFolder } from '../matrix.ts'
 import { json, run, start } from '../process.ts'
@@ -232,6 +232,27 @@ test('3.4 long work in bytes: how much of how much, how fast, and no more often 
   time = 4000
   assert.equal(text({ type: 'bytes', what: 'backup', done: 800 }), 'backing up: 800 bytes, 200 bytes/s')
   assert.equal(text({ type: 'bytes', what: 'verify', done: 1 }), undefined)
+})
+
+test('3.5 work in batches: how many rows of how many, how fast, and how long it will take', () => {
+  let time = 0
+  const text = batchProgress(2000, () => time)
+  const event = { type: 'batch', id: '2_b', statement: 1, statements: 1, total: 1e6, exact: true } as const
+  assert.equal(text({ ...event, done: 1000, rate: 1000, left: 999 }), undefined)
+  time = 2000
+  assert.equal(
+    text({ ...event, done: 3000, rate: 1500.4, left: 664.6 }),
+    '2_b: 3,000 of 1,000,000 rows, 1,500 rows/s, 11 min 5 s left',
+  )
+  time = 3999
+  assert.equal(text({ ...event, done: 4000, rate: 1500, left: 664 }), undefined)
+  time = 4000
+  assert.equal(
+    text({ ...event, statement: 2, statements: 3, exact: false, done: 1e6 - 1, rate: 5, left: 0.2 }),
+    '2_b, statement 2 of 3: 999,999 of about 1,000,000 rows, 5 rows/s, 1 s left',
+  )
+  time = 6000
+  assert.match(text({ ...event, done: 1, rate: 100, left: 10_000 }) ?? '', /, 2 h 46 min left$/)
 })
 
 describe('4 which Node', () => {

@@ -509,7 +509,7 @@ for (const kind of KINDS) {
             logger: { info: (message) => told.push(message), warn: assert.fail },
             onProgress: (event) => {
               told.push(
-                'id' in event ? `${event.type} ${event.id} ${event.index}/${event.total}` : event.type,
+                'index' in event ? `${event.type} ${event.id} ${event.index}/${event.total}` : event.type,
               )
               if (event.type === 'finished') stop.abort()
             },

@@ -54,6 +54,11 @@ const CASES: Readonly<Record<string, Case>> = {
     verdict: 'reversible',
     says: /^the columns of users are in another order after down: id, name, role, email; they were id, name, email, role$/,
   },
+  '1.6 rows in batches': {
+    up: `-- migrate: batch 2\nUPDATE users SET name = name || '!'`,
+    down: `-- migrate: batch 2\nUPDATE users SET name = substr(name, 1, length(name) - 1)`,
+    verdict: 'reversible',
+  },
   '1.5 nothing': { up: NOTHING, verdict: 'reversible' },
 
   '2.1 a column is dropped': {

@@ -107,6 +107,17 @@ describe('2 directives', () => {
     refuses('-- migrate: no-transaction please\nSELECT 1', 'DIRECTIVE', 1)
   })
 
+  test('2.7 batches and their rows', () => {
+    const { batch, transaction } = parse('-- migrate: batch 1000\nDELETE FROM a')
+    assert.deepEqual([batch, transaction], [1000, false])
+    assert.equal(parse('-- migrate: no-transaction\n-- migrate: batch 1\nDELETE FROM a').batch, 1)
+    assert.equal(parse('DELETE FROM a').batch, undefined)
+    refuses('-- migrate: batch\nDELETE FROM a', 'DIRECTIVE', 1, /<rows>/)
+    for (const rows of ['0', '-1', '1.5', '1e3', 'many', '9007199254740993', '10 20'])
+      refuses(`-- a\n-- migrate: batch ${rows}\nDELETE FROM a`, 'DIRECTIVE', 2, /batch 1000/)
+    refuses('DELETE FROM a;\n-- migrate: batch 10\n', 'DIRECTIVE', 2, /top/)
+  })
+
   test('2.4 one below the first statement', () =>
     refuses('SELECT 1;\n-- migrate: no-transaction\n', 'DIRECTIVE', 2, /top/))
 

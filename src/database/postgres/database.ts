@@ -7,6 +7,7 @@ import pg, {
   type QueryResult,
 } from 'pg'
 import { MigrateError } from '../../core/errors.ts'
+import type { Script } from '../../core/script.ts'
 import type { Sql } from '../../core/sql-error.ts'
 import { skipBlank } from '../../core/text.ts'
 import type { Database, Row, Run } from '../database.ts'
@@ -30,6 +31,17 @@ import { losses } from './rehearse.ts'
 import { besideUntil, MESSAGE, type Part, pieces, refuseTransactionStatements, send } from './script.ts'
 import { limitsOf, reset, sets, setsLockTimeout, stoppable, watchClient } from './session.ts'
 import { shapeOf } from './shape.ts'
+
+function keepsSession({ file }: Script): MigrateError {
+  return new MigrateError(
+    'NOT_IN_TRANSACTION',
+    `${file} sets something for its session and a pooler stands between`,
+    {
+      file,
+      hint: 'connect to the server itself: what it sets would stay with a session that others are given',
+    },
+  )
+}
 
 const BEGIN = { text: 'BEGIN' }
 const COMMIT = { text: 'COMMIT' }
@@ -215,18 +227,22 @@ export async function wrap(native: Pool | ClientBase, url?: string, patience?: P
 
     statements: async (script, progress) => {
       const { pooled } = await session()
-      if (pooled && sets(script.text)) {
-        throw new MigrateError(
-          'NOT_IN_TRANSACTION',
-          `${script.file} sets something for its session and a pooler stands between`,
-          {
-            file: script.file,
-            hint: 'connect to the server itself: what it sets would stay with a session that others are given',
-          },
-        )
-      }
+      if (pooled && sets(script.text)) throw keepsSession(script)
       await runOutside(client, script, progress, { name, guard, attempt, patience, pooled })
       if (sets(script.text)) await send(client, [reset(pooled)], name)
+    },
+
+    batches: async (script, work) => {
+      const { planBatches, readBatches } = await import('./batch.ts')
+      const read = await readBatches(script)
+      const { pooled } = await session()
+      if (pooled && read.session.length > 0) throw keepsSession(script)
+      for (const { start, end } of read.session) {
+        await send(client, [{ text: script.text.slice(start, end), of: { sql: script, start } }], name)
+      }
+      const result = await work(await planBatches(query, script, read))
+      if (read.session.length > 0) await send(client, [reset(pooled)], name)
+      return result
     },
 
     dependents,

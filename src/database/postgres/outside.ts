@@ -76,7 +76,6 @@ export async function runOutside(
     for (const statement of await cut(script)) {
       if (statement.start < progress.from) continue
       const part = partOf(script, statement)
-      const [kind = ''] = Object.keys(statement.tree)
       if (doubt !== 'none') {
         const seen = await lookUp(client, statement.tree, part.text)
         if (seen !== 'unknown') doubt = seen
@@ -84,7 +83,7 @@ export async function runOutside(
       if (doubt === 'unknown') throw progress.unknown(statement)
       const decided = doubt
       doubt = 'none'
-      const kindOf = SESSION.includes(kind) ? 'session' : 'statement'
+      const kindOf = isSession(statement.tree) ? 'session' : 'statement'
       const finished = progress.finished(statement, kindOf)
       if (decided === 'done') {
         await inTransaction([finished])
@@ -118,6 +117,10 @@ function noTimeout(script: Script, { text }: Part): MigrateError {
 
 /** Statements that set something for the session. */
 const SESSION: readonly string[] = ['VariableSetStmt', 'PrepareStmt', 'ListenStmt', 'LoadStmt', 'DiscardStmt']
+
+export function isSession(tree: Tree): boolean {
+  return SESSION.some((kind) => kind in tree)
+}
 
 export function partOf(script: Script, { start, end }: Spot): Part {
   return { text: script.text.slice(start, end), of: { sql: script, start } }

@@ -80,6 +80,8 @@ async function run(client: ClientBase, script: Script, name: string, limits: rea
     if (sets(script.text)) await send(client, [reset(true, limits)], name)
     return
   }
+  // It takes no table and no column away, and as a whole it may hold up everybody.
+  if (script.batch !== undefined) return
   for (const { start, end } of await cut(script)) {
     await client.query('SAVEPOINT statement')
     const part = { text: script.text.slice(start, end), of: { sql: script, start } }

@@ -96,6 +96,13 @@ export async function wrap(native: DatabaseSync, url?: string): Promise<Database
       )
     },
 
+    batches: async (script, work) => {
+      checkLock()
+      const { readBatches } = await import('./batch.ts')
+      const statements = readBatches(native, script, name)
+      return work(statements)
+    },
+
     dependents,
 
     losses: async (scripts) => losses(native, scripts),
