@@ -499,9 +499,6 @@ export class Catalog {
       case 'AT_ValidateConstraint':
         this.#validate(key, name)
         break
-      case 'AT_SetLogged':
-        this.#change(key, () => ({}))
-        break
       case 'AT_AttachPartition': {
         const part = held(def, 'PartitionCmd')
         const to = this.#tables.get(key)
