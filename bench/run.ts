@@ -72,6 +72,7 @@ const words = process.argv.slice(2).map(Number)
 const unknown = words.find((word) => SECTIONS[word - 1] === undefined)
 if (unknown !== undefined) throw new Error(`the sections are 1 to ${SECTIONS.length}`)
 const chosen = words.length > 0 ? [...new Set(words)] : [...SECTIONS.keys()].map((i) => i + 1)
-// This process waits for those that it measures and reads no log meanwhile: a server that fills its pipe would stop.
-const QUIET = ['-c', 'log_min_messages=fatal']
+// This process reads no log while it waits for those that it measures, and a server that fills its pipe would stop.
+// (`log` leaves out errors of statements, and not that it is ready, for which its start is waited.)
+const QUIET = ['-c', 'log_min_messages=log']
 await withData(() => withServer(18, QUIET, (server) => measure(server, chosen)))
