@@ -39,12 +39,12 @@ export async function underLoad(dialect: Dialect, url: string, work: () => Promi
   return JSON.parse(said.slice(WARM.length))
 }
 
-export const LOAD_HEADS = ['requests', 'failed', 'p50', 'p99', 'longest'] as const
+export const LOAD_HEADS = ['requests', 'p50', 'p99', 'longest', 'failed'] as const
 
 /** The cells of a load. */
 export function cells(load: Load): string[] {
   const times = [50, 99, 100].map((percent) => milliseconds(percentile(load, percent)))
-  return [String(load.latencies.length), String(failures(load)), ...times]
+  return [String(load.latencies.length), ...times, String(failures(load))]
 }
 
 /** What so many of a hundred stay within. */
