@@ -1,5 +1,7 @@
-import { spawnSync } from 'node:child_process'
+import { spawn, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
 import { dirname, join } from 'node:path'
+import { text } from 'node:stream/consumers'
 
 /** The built command line, as a user's shell starts it. */
 export const BIN = join(import.meta.dirname, '../dist/cli/bin.cjs')
@@ -23,15 +25,26 @@ interface Ran {
   readonly stdout: string
 }
 
-/** Runs a program to its end. */
-export function run(command: Command): Ran {
+/** Runs a program to its end, which is to be one of those. */
+export function run(command: Command, statuses: readonly (number | null)[] = [0]): Ran {
   const [program = '', ...args] = command
   const begin = performance.now()
   const { status, error, stdout, stderr } = spawnSync(program, args, { env: ENV, maxBuffer: 2 ** 26 })
   const ms = performance.now() - begin
   if (error) throw error
-  if (status !== 0) throw new Error(`${command.join(' ')} ended with ${status}:\n${stderr}`)
+  if (!statuses.includes(status)) throw new Error(`${command.join(' ')} ended with ${status}:\n${stderr}`)
   return { ms, stdout: String(stdout) }
+}
+
+/** Runs a program to its end while this process goes on with its own, and gives the milliseconds. */
+export async function runAside(command: Command): Promise<number> {
+  const [program = '', ...args] = command
+  const begin = performance.now()
+  const child = spawn(program, args, { env: ENV, stdio: ['ignore', 'ignore', 'pipe'] })
+  const ended = once(child, 'exit').then(([status]) => ({ status, ms: performance.now() - begin }))
+  const [{ status, ms }, stderr] = await Promise.all([ended, text(child.stderr)])
+  if (status !== 0) throw new Error(`${command.join(' ')} ended with ${status}:\n${stderr}`)
+  return ms
 }
 
 /** What `processes/observe.cjs` sees of our command: its peak of memory in bytes, and the packages it loads. */
@@ -111,7 +124,7 @@ export function timeTable(title: string, notes: string[], runners: readonly Runn
   return { title, notes, heads: ['', 'median', 'from – to', 'ours ÷ it', ...VERDICT], rows }
 }
 
-function milliseconds(ms: number): string {
+export function milliseconds(ms: number): string {
   return ms < 10 ? `${ms.toFixed(1)} ms` : `${Math.round(ms)} ms`
 }
 

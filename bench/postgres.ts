@@ -1,14 +1,13 @@
-import { spawn, spawnSync } from 'node:child_process'
+import { spawnSync } from 'node:child_process'
 import { hash } from 'node:crypto'
-import { once } from 'node:events'
 import type { Server } from '../test/servers.ts'
 import { tables, withPostgres, write, writeFile } from './files.ts'
 import {
   type Command,
-  ENV,
   type Runner,
   race,
   run,
+  runAside,
   type Table,
   timeTable,
   VERDICT,
@@ -112,13 +111,9 @@ function throughProxy(server: Server, tool: Tool, count: number): Promise<{ trip
     withProxy(Number(new URL(url).port), DELAY, async ({ port, roundTrips }) => {
       const far = new URL(url)
       far.port = String(port)
-      const [program = '', ...args] = tool.command(far.href, folder)
-      const begin = performance.now()
       // Not `run`, which would hold up the proxy.
-      const child = spawn(program, args, { env: ENV, stdio: 'ignore' })
-      const [status] = await once(child, 'exit')
-      if (status !== 0) throw new Error(`${tool.name} ended with ${status} behind the proxy`)
-      return { trips: roundTrips(), ms: performance.now() - begin }
+      const ms = await runAside(tool.command(far.href, folder))
+      return { trips: roundTrips(), ms }
     }),
   )
 }

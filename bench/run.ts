@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { type Server, withServer } from '../test/servers.ts'
 import { backup } from './backup.ts'
 import { query, withData } from './files.ts'
+import { lint } from './lint.ts'
 import { markdown, type Table } from './measure.ts'
 import { memory } from './memory.ts'
 import { PEERS } from './peers.ts'
@@ -12,6 +13,7 @@ import { postgres } from './postgres.ts'
 import { safety } from './safety.ts'
 import { schema } from './schema.ts'
 import { sqlite } from './sqlite.ts'
+import { stall } from './stall/stall.ts'
 import { start } from './start.ts'
 
 const SECTIONS: readonly { title: string; measure(server: Server): Promise<Table[]> }[] = [
@@ -22,6 +24,8 @@ const SECTIONS: readonly { title: string; measure(server: Server): Promise<Table
   { title: 'Backup', measure: backup },
   { title: 'Safety', measure: safety },
   { title: 'Schema', measure: schema },
+  { title: 'Stall', measure: stall },
+  { title: 'Lint', measure: lint },
 ]
 
 const HEAD = `# Benchmark
@@ -74,5 +78,5 @@ if (unknown !== undefined) throw new Error(`the sections are 1 to ${SECTIONS.len
 const chosen = words.length > 0 ? [...new Set(words)] : [...SECTIONS.keys()].map((i) => i + 1)
 // This process reads no log while it waits for those that it measures, and a server that fills its pipe would stop.
 // (`log` leaves out errors of statements, and not that it is ready, for which its start is waited.)
-const QUIET = ['-c', 'log_min_messages=log']
+const QUIET = ['-c', 'log_min_messages=log', '-c', 'log_checkpoints=off']
 await withData(() => withServer(18, QUIET, (server) => measure(server, chosen)))
