@@ -105,6 +105,11 @@ export class Catalog {
     this.#utc = false
   }
 
+  /** Whether there is an earlier script that made anything: what it has not made then is not there. */
+  get isKnown(): boolean {
+    return [...this.#tables.keys()].some((key) => !this.#fresh.has(key))
+  }
+
   clone(): Catalog {
     const copy = new Catalog()
     copyInto(copy.#tables, this.#tables)

@@ -21,9 +21,13 @@ const BEFORE = 'CREATE TABLE orders (id bigint PRIMARY KEY, total int, state tex
 function dropped(moment: Moment): string[] {
   const statement = of(moment.statement, 'DropStmt')
   if (statement?.removeType !== 'OBJECT_TABLE' && statement?.removeType !== 'OBJECT_FOREIGN_TABLE') return []
+  const { catalog } = moment
+  // IF EXISTS of a table that no earlier migration made is said in case, where there are earlier ones.
+  const inCase = (key: string) =>
+    statement.missing_ok === true && catalog.isKnown && catalog.table(key) === undefined
   return (statement.objects ?? [])
-    .map((object) => moment.catalog.keyOfWords(namesOf(object)))
-    .filter((key) => wasThere(moment, key) && !isRetired(bareName(key)))
+    .map((object) => catalog.keyOfWords(namesOf(object)))
+    .filter((key) => wasThere(moment, key) && !isRetired(bareName(key)) && !inCase(key))
 }
 
 /** UPDATE or DELETE of a table that was there. */

@@ -285,6 +285,26 @@ ALTER TABLE orders ADD COLUMN paid boolean NOT NULL DEFAULT false;`,
     },
   },
   {
+    id: 'lock-table',
+    dialect: 'postgres',
+    topic: 'locks',
+    severity: 'warning',
+    what: 'LOCK TABLE in a mode for which others wait',
+    why: 'The lock lasts to the end of the transaction, whatever the statements behind it need.',
+    safe: 'Leave it out: each statement takes the lock that it needs.',
+    bad: { before: BEFORE, up: 'LOCK TABLE orders IN ACCESS EXCLUSIVE MODE;' },
+    good: { before: BEFORE, up: 'LOCK TABLE orders IN ACCESS SHARE MODE;' },
+    find: ({ statement, causes }) => {
+      const cause = statement.kind === 'LockStmt' ? causes.find(({ lock }) => blocksWrites(lock)) : undefined
+      if (cause === undefined) return undefined
+      const who = cause.lock === 'ACCESS EXCLUSIVE' ? 'reads and writes' : 'writes'
+      return {
+        message: `it takes ${cause.lock} on ${cause.table} until the transaction ends: ${who} of ${cause.table} wait`,
+        safe: '-- leave it out: each statement takes the lock that it needs',
+      }
+    },
+  },
+  {
     id: 'lock-timeout-off',
     dialect: 'postgres',
     topic: 'locks',
