@@ -35,6 +35,7 @@ interface Relation {
 interface ForeignKey {
   readonly child: number
   readonly parent: number
+  readonly deferred: boolean
 }
 
 /** What there is and what is locked, at one moment of a transaction. */
@@ -61,7 +62,7 @@ const LOOK = `
   WHERE relkind IN ('r', 'p', 'f', 'm', 'v', 'i', 'I') AND nspname <> 'information_schema' AND nspname !~ '^pg_';
   SELECT relation AS oid, mode FROM pg_locks JOIN pg_database ON pg_database.oid = database
   WHERE locktype = 'relation' AND pid = pg_backend_pid() AND granted AND datname = current_database();
-  SELECT oid, conrelid AS child, confrelid AS parent FROM pg_constraint WHERE contype = 'f' AND convalidated`
+  SELECT oid, conrelid AS child, confrelid AS parent, condeferred AS deferred FROM pg_constraint WHERE contype = 'f' AND convalidated`
 
 /**
  * Runs a script statement by statement and asks the catalog what each has done: PostgreSQL keeps every lock to the
@@ -79,7 +80,9 @@ export async function measure(
   usual: string,
 ): Promise<Measured[]> {
   const statements = await cut(script)
-  const together = script.transaction && statements.some(({ tree }) => needsOthers(tree as Node))
+  const trees = statements.map(({ tree }) => tree as Node)
+  const first = look(await query(LOOK))
+  const together = script.transaction && (trees.some(needsOthers) || mayDefer(trees, first))
   /** SET LOCAL holds to the end of the script. */
   const settings: string[] = []
   let last: Look | undefined
@@ -104,7 +107,6 @@ export async function measure(
     return compareOutside(tree, before, look(await query(LOOK)))
   }
 
-  const { relations } = look(await query(LOOK))
   const measured: Measured[] = []
   for (const { start, end, tree } of statements) {
     try {
@@ -112,7 +114,7 @@ export async function measure(
         if (together || !mustBeOutside(error)) throw error
         return outside({ start, end }, tree as Node)
       })
-      measured.push({ start, end, effects: effectsOf(seen, relations, usual) })
+      measured.push({ start, end, effects: effectsOf(seen, first.relations, usual) })
     } catch (error) {
       return [...measured, { start, end, effects: [], error: refusal(error, script, { start, end }) }]
     }
@@ -129,6 +131,18 @@ function needsOthers(tree: Node): boolean {
   const [into] = nodesOf(tree, 'CreateTableAsStmt')
   return [table?.oncommit, into?.into?.onCommit].some(
     (action) => action === 'ONCOMMIT_DROP' || action === 'ONCOMMIT_DELETE_ROWS',
+  )
+}
+
+/** Whether rows may be written that are right only when others are written too. */
+function mayDefer(trees: readonly Node[], { foreignKeys }: Look): boolean {
+  const deferred =
+    [...foreignKeys.values()].some(({ deferred }) => deferred) ||
+    nodesOf(trees, 'Constraint').some(
+      ({ initdeferred, contype }) => initdeferred || contype === 'CONSTR_ATTR_DEFERRED',
+    )
+  return (
+    deferred && trees.some((tree) => 'InsertStmt' in tree || 'UpdateStmt' in tree || 'DeleteStmt' in tree)
   )
 }
 
@@ -171,12 +185,13 @@ function lockOf(mode: string): Lock {
   return LOCKS.find((lock) => lock === name) ?? 'ACCESS SHARE'
 }
 
-const stronger = (a: Lock | undefined, b: Lock) =>
-  a !== undefined && LOCKS.indexOf(a as (typeof LOCKS)[number]) > LOCKS.indexOf(b as (typeof LOCKS)[number])
-    ? a
-    : b
+const STRENGTH: readonly (Lock | undefined)[] = LOCKS
 
-/** What was done between two moments of one transaction. A lock on an index counts for its table: reading it takes all of them. */
+function stronger(a: Lock | undefined, b: Lock): Lock {
+  return a !== undefined && STRENGTH.indexOf(a) > STRENGTH.indexOf(b) ? a : b
+}
+
+/** What was done between two moments of a transaction. Who reads a table locks its indexes too, so theirs count. */
 function compare(before: Look, after: Look): SeenTables {
   const seen = new Map<number, Seen>()
   const held = new Set(before.locks.map(({ oid, lock }) => `${oid} ${lock}`))
@@ -188,23 +203,23 @@ function compare(before: Look, after: Look): SeenTables {
   const checked = [...after.foreignKeys]
     .filter(([oid, { child }]) => !before.foreignKeys.has(oid) && scansOf(child, before, after) > 0)
     .flatMap(([, { child, parent }]) => [child, parent])
-  for (const { oid, of, space, file, scans } of before.relations.values()) {
+  for (const { oid, of, kind, space, file, scans } of before.relations.values()) {
     const now = after.relations.get(oid)
     if (now === undefined || of !== oid) continue
     const renewed = now.file !== file
-    // TRUNCATE gives a new file too, and builds the indexes on it.
-    const rewrite =
-      renewed && (now.space !== space || scansOf(oid, before, after) > buildsOf(oid, before, after))
+    // TRUNCATE gives a new file too, and builds the indexes on it. A materialized view is filled from elsewhere.
+    const read = now.space !== space || scansOf(oid, before, after) > buildsOf(oid, before, after)
+    const rewrite = renewed && (kind === 'm' || read)
     const scan = rewrite || (!renewed && now.scans > scans) || checked.includes(oid)
-    if (scan) seen.set(oid, { ...(seen.get(oid) ?? strongest(after, oid)), scan, rewrite })
+    if (scan) seen.set(oid, { lock: strongest(before, after, oid), scan, rewrite })
   }
   return seen
 }
 
-/** Who reads what was locked by a statement before has its lock. */
-function strongest({ relations, locks }: Look, table: number): Seen {
-  const all = locks.filter(({ oid }) => relations.get(oid)?.of === table).map(({ lock }) => lock)
-  return { lock: all.reduce<Lock>(stronger, 'ACCESS SHARE') }
+/** What a statement reads that one before it has locked, others wait for with that lock. */
+function strongest(before: Look, after: Look, table: number): Lock {
+  const own = after.locks.filter(({ oid }) => before.relations.get(oid)?.of === table)
+  return own.reduce<Lock>((most, { lock }) => stronger(most, lock), 'ACCESS SHARE')
 }
 
 /** How often a table was scanned, by itself or by an index that was there. */
