@@ -7,9 +7,8 @@ import {
   type JudgedScript,
   unusedIgnores,
 } from '../core/lint/lint.ts'
-import { lintMigration, type Side, type WholeMigration } from '../core/lint/migration/rules.ts'
-import { FAILS, isUnreadable, notPortable } from '../core/lint/refusals.ts'
-import type { Hit } from '../core/lint/rule.ts'
+import { lintMigration, type Refused, type Side, type WholeMigration } from '../core/lint/migration/rules.ts'
+import { isRefusal, isUnreadable, refusalOf } from '../core/lint/refusals.ts'
 import { FAIL_ON, type FailOn, type Severities } from '../core/lint/severity.ts'
 import {
   DIALECTS,
@@ -180,7 +179,7 @@ async function onSqlite(histories: readonly History[], { signal }: LintOptions):
     for (const stray of strays) {
       await run([...migrations, stray], new Set([stray.id]))
       const one = judged.get(stray)
-      const alone = one?.up.find((hit) => hit.rule.id === FAILS.id && !isUnreadable(hit))
+      const alone = one?.up.find((hit) => isRefusal(hit) && !isUnreadable(hit))
       if (one === undefined || alone === undefined) continue
       // It may be of another history, whose tables are not here.
       judged.set(stray, { ...one, up: one.up.filter((hit) => hit !== alone) })
@@ -212,24 +211,50 @@ interface Part {
 /** The scripts of a migration, each with what was found of it on each database. */
 function scriptsOf(files: Files, all: readonly Part[], batch: Batch): JudgedScript[] {
   const parts = batch.strays.includes(files) ? readable(all) : all
+  const refused = DIRECTIONS.flatMap((direction) => refusedIn(files, parts, direction))
+  const isRefused = (dialect: Dialect, direction: Direction) =>
+    refused.some((one) => one.dialect === dialect && one.direction === direction)
   const whole: WholeMigration = {
     id: files.id,
     othersHaveDown: batch.files.some((one) => one !== files && Object.keys(one.down).length > 0),
-    ...Object.fromEntries(parts.map((part) => [part.dialect, sideOf(files, part)])),
+    refused,
+    ...Object.fromEntries(
+      parts
+        .filter(({ dialect }) => !isRefused(dialect, 'up'))
+        .map((part) => [part.dialect, sideOf(files, part)]),
+    ),
   }
   const about = lintMigration(whole)
-  return (['up', 'down'] as const).flatMap((direction) =>
+  return DIRECTIONS.flatMap((direction) =>
     parts.flatMap(({ dialect, migration, judged }): JudgedScript[] => {
-      const slots = files[direction]
-      const script = direction === 'up' ? migration.up : migration.down?.()
-      // Where a directive makes up for the file, nobody has written it.
-      if (script === undefined || (slots[dialect] ?? slots.neutral) === undefined) return []
+      const script = scriptOf(files, migration, dialect, direction)
+      if (script === undefined) return []
       const others = about.filter((one) => one.dialect === dialect && one.direction === direction)
-      const own =
-        slots[dialect] === undefined ? portable(files.id, dialect, direction, parts) : judged[direction]
+      const own = judged[direction].filter((hit) => !isRefused(dialect, direction) || !isRefusal(hit))
       return [{ migration: files.id, dialect, script, hits: [...own, ...others.map(({ hit }) => hit)] }]
     }),
   )
+}
+
+const DIRECTIONS: readonly Direction[] = ['up', 'down']
+
+/** Where a directive makes up for a file, nobody has written it. */
+function scriptOf(files: Files, { up, down }: Migration, dialect: Dialect, direction: Direction) {
+  const slots = files[direction]
+  if ((slots[dialect] ?? slots.neutral) === undefined) return undefined
+  return direction === 'up' ? up : down?.()
+}
+
+/** Of a file that is for both databases, what one of them refuses and the other does not. */
+function refusedIn(files: Files, parts: readonly Part[], direction: Direction): Refused[] {
+  const all = parts.map((part) => ({ ...part, hit: part.judged[direction].find(isRefusal) }))
+  if (all.length < DIALECTS.length || all.every(({ hit }) => hit !== undefined)) return []
+  return all.flatMap(({ dialect, migration, judged, hit }): Refused[] => {
+    const script = scriptOf(files, migration, dialect, direction)
+    if (hit === undefined || script === undefined || files[direction][dialect] !== undefined) return []
+    const before = direction === 'up' ? judged.before : judged.after
+    return [{ dialect, direction, script, neutral: true, before, error: refusalOf(script, hit) }]
+  })
 }
 
 /** Of a file that does not say for which database it is, those that can read it; where none can, all. */
@@ -238,25 +263,12 @@ function readable(parts: readonly Part[]): readonly Part[] {
   return some.length > 0 ? some : parts
 }
 
-/** What is found of a file that is for both databases: what only one of them refuses is a matter of the file. */
-function portable(
-  id: string,
-  dialect: Dialect,
-  direction: Direction,
-  parts: readonly Part[],
-): readonly Hit[] {
-  const isRefused = ({ judged }: Part) => judged[direction].some(({ rule }) => rule.id === FAILS.id)
-  const hits = parts.find((part) => part.dialect === dialect)?.judged[direction] ?? []
-  if (parts.length < DIALECTS.length || parts.every(isRefused)) return hits
-  return hits.map((hit) => (hit.rule.id === FAILS.id ? notPortable(id, dialect, direction, hit) : hit))
-}
-
-function sideOf({ up, down }: Files, { dialect, migration, judged }: Part): Side {
-  const script = (down[dialect] ?? down.neutral) === undefined ? undefined : migration.down?.()
+function sideOf(files: Files, { dialect, migration, judged }: Part): Side {
+  const script = scriptOf(files, migration, dialect, 'down')
   return {
     up: migration.up,
     ...(script && { down: script }),
-    neutral: up[dialect] === undefined,
+    neutral: files.up[dialect] === undefined,
     // Of a long history each is long, and few rules ask.
     get before() {
       return judged.before

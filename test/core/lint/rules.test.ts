@@ -20,12 +20,12 @@ if (server === undefined) throw new Error('there is no PostgreSQL')
 /** The migrations that show a rule, for the database that it is of. */
 function filesOf({ dialect }: Rule, example: Example): MigrationFile[] {
   const { other, ...own } = example
-  if (dialect !== undefined) return sideOf(own, `.${dialect}`)
-  if (other === undefined) return sideOf(own, '')
-  return [...sideOf(own, '.sqlite'), ...sideOf(other, '.postgres')]
+  if (other === undefined) return sideOf(own, dialect === undefined ? '' : `.${dialect}`)
+  const [first, second] = dialect === 'postgres' ? ['.postgres', '.sqlite'] : ['.sqlite', '.postgres']
+  return [...sideOf(own, first), ...sideOf(other, second)]
 }
 
-function sideOf({ before, up, down }: Omit<Example, 'other'>, dialect: string): MigrationFile[] {
+function sideOf({ before, up, down }: Omit<Example, 'other'>, dialect = ''): MigrationFile[] {
   return [
     ...(before === undefined ? [] : [{ name: `1_before${dialect}.up.sql`, sql: before }]),
     { name: `2_rule${dialect}.up.sql`, sql: up },
