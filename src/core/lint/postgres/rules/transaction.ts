@@ -321,12 +321,11 @@ ALTER TABLE orders ADD COLUMN paid boolean NOT NULL DEFAULT false;`,
     find: (moment) => {
       if (moment.statement.measured) return undefined
       const what = opaque(moment)
-      return (
-        what && {
-          message: `what ${what} does is not to be seen in its text`,
-          safe: '-- write the statements themselves, or run lint with a shadow database, which measures them',
-        }
-      )
+      if (what === undefined) return undefined
+      return {
+        message: `what ${what} does is not to be seen in its text`,
+        safe: '-- write the statements themselves, or run lint with a shadow database, which measures them',
+      }
     },
   },
   {
