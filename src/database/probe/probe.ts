@@ -18,7 +18,7 @@ const SETTINGS = `PRAGMA legacy_alter_table = OFF; PRAGMA ignore_check_constrain
   PRAGMA writable_schema = OFF; PRAGMA recursive_triggers = OFF; PRAGMA query_only = OFF`
 
 /** What fails with these words does so for the rows that are there, though no constraint is broken. */
-const NEEDS_ROWS = /^Cannot add a /i
+const NEEDS_ROWS = /^Cannot add a |constraint failed$/i
 
 /** A database in memory that goes forward with a history, on which scripts are tried. Foreign keys are not enforced. */
 export class Probe {
@@ -230,7 +230,10 @@ function rowFacts(
     all.filter((column) => was.columns.some((one) => one.name === column && one.generated === undefined))
   const key = plain(was.primaryKey?.columns ?? [])
   moved.set(was.name, movedColumns(rows, after, key))
-  return compareRows(rows, after, key, trace.casts)
+  const facts = compareRows(rows, after, key, trace.casts)
+  // What is read may have become the same for the rows that there are here.
+  const left = facts.emptied.filter((column) => !trace.read.has(`${lower(was.name)}.${lower(column)}`))
+  return { ...facts, emptied: left }
 }
 
 interface Uncompiled extends Omit<Broken, 'at'> {

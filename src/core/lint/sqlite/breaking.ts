@@ -21,6 +21,11 @@ export const BREAKING: readonly SqliteRule[] = [
     find: (facts) =>
       facts.tables
         .filter(({ fate, table }) => fate === 'dropped' && !takesBack(facts, table.name))
+        // A rebuild that fails half-way.
+        .filter(
+          ({ table }) =>
+            facts.fails === undefined || !facts.statements.some(({ copies }) => copies?.from === table.name),
+        )
         .map((fate) => dropped(facts, fate)),
   },
   {
