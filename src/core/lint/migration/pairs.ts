@@ -43,7 +43,10 @@ export const PAIR_RULES: readonly MigrationRule[] = [
     },
     find: ({ migration: { id, refused = [] } }) =>
       refused
-        .filter(({ neutral }) => neutral)
+        .filter(
+          ({ neutral, dialect, direction }) =>
+            neutral && !refused.some((one) => one.dialect !== dialect && one.direction === direction),
+        )
         .map(({ dialect, direction, script, error }) => {
           const message = `${NAMES[dialect]} refuses it, and the file is for both databases: ${error.message}`
           const safe = `-- in files of their own:\n-- ${id}.sqlite.${direction}.sql\n-- ${id}.postgres.${direction}.sql`
