@@ -214,6 +214,7 @@ const REFUSALS: readonly string[] = ['SQL', 'TRANSACTION_STATEMENT']
 /** As its text makes it. */
 async function schemaAfter(script: Script, before: Schema): Promise<Schema> {
   const catalog = catalogOf(before)
+  catalog.begin()
   for (const { tree } of await statementsOf(script).catch(() => [])) catalog.apply(tree)
   return catalog.schema()
 }

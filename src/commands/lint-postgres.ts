@@ -83,7 +83,9 @@ async function readHistory(
 /** Brings the catalog forward. */
 async function pass(script: Script, catalog: Catalog, notes: string[]): Promise<void> {
   try {
-    for (const { tree } of await statementsOf(script)) catalog.apply(tree)
+    const statements = await statementsOf(script)
+    catalog.begin()
+    for (const { tree } of statements) catalog.apply(tree)
   } catch (error) {
     if (!isRefusal(error)) throw error
     notes.push(`PostgreSQL cannot read ${script.file}: what comes behind it is judged without it`)
@@ -131,7 +133,7 @@ export async function judgeScript(
       const seen = measured[i]
       return seen === undefined ? statement : { ...statement, measured: seen }
     })
-    return lintPostgres(
+    const hits = lintPostgres(
       {
         file,
         text,
@@ -143,6 +145,8 @@ export async function judgeScript(
       },
       catalog,
     )
+    const errors = measured.flatMap(({ error }) => error ?? [])
+    return [...hits, ...errors.map((error) => failed(script, error))]
   } catch (error) {
     if (!isRefusal(error)) throw error
     return [failed(script, error)]
