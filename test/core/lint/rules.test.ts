@@ -18,8 +18,11 @@ const server = SERVERS.at(-1)
 if (server === undefined) throw new Error('there is no PostgreSQL')
 
 /** The migrations that show a rule, for the database that it is of. */
-function filesOf({ dialect }: Rule, example: Example): MigrationFile[] {
+function filesOf({ dialect, bad, good }: Rule, example: Example): MigrationFile[] {
   const { other, ...own } = example
+  // About a down script that is not there: in its folder others are.
+  if (bad.down === undefined && good.down !== undefined && dialect === undefined && other === undefined)
+    return [...sideOf(own), { name: '1_before.down.sql', sql: BEGINNING }]
   if (other === undefined) return sideOf(own, dialect === undefined ? '' : `.${dialect}`)
   const [first, second] = dialect === 'postgres' ? ['.postgres', '.sqlite'] : ['.sqlite', '.postgres']
   return [...sideOf(own, first), ...sideOf(other, second)]
@@ -30,8 +33,6 @@ const BEGINNING = '-- migrate: irreversible it is where everything begins'
 function sideOf({ before, up, down }: Omit<Example, 'other'>, dialect = ''): MigrationFile[] {
   return [
     ...(before === undefined ? [] : [{ name: `1_before${dialect}.up.sql`, sql: before }]),
-    // A folder in which migrations have down scripts.
-    ...(before === undefined ? [] : [{ name: `1_before${dialect}.down.sql`, sql: BEGINNING }]),
     { name: `2_rule${dialect}.up.sql`, sql: up },
     ...(down === undefined ? [] : [{ name: `2_rule${dialect}.down.sql`, sql: down }]),
   ]
@@ -64,7 +65,8 @@ describe('1 the tables of rules', () => {
 
   test('1.2 each says what it finds, why, and what to do, in sentences', () => {
     for (const { id, what, why, safe } of RULES) {
-      XX
+      assert.match(what, /^[A-Z`].*$/, id)
+      for (const text of [why, safe]) assert.match(text, /^[A-Z"`].*[.]$/, id)
     }
   })
 })
