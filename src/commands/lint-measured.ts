@@ -178,8 +178,10 @@ async function measureOne(
   const version = await versionOf(database)
   await rows?.fill(before, await schemaAfter(up, before))
   const first = await measured(database, up)
-  const after = await schema()
-  const upHits = await judgeScript(up, 'up', catalogOf(before), { ...first, version })
+  const catalog = catalogOf(before)
+  const upHits = await judgeScript(up, 'up', catalog, { ...first, version })
+  // Of one that fails, what it was to make.
+  const after = first.error === undefined ? await schema() : catalog.schema()
   const script = down?.()
   const second = script && first.error === undefined ? await measured(database, script) : {}
   const known = { ...second, version, before: catalogOf(before) }

@@ -8,7 +8,7 @@ import {
   unusedIgnores,
 } from '../core/lint/lint.ts'
 import { lintMigration, type Refused, type Side, type WholeMigration } from '../core/lint/migration/rules.ts'
-import { isRefusal, isUnreadable, refusalOf } from '../core/lint/refusals.ts'
+import { isForeign, isRefusal, isUnreadable, refusalOf } from '../core/lint/refusals.ts'
 import { FAIL_ON, type FailOn, type Severities } from '../core/lint/severity.ts'
 import {
   DIALECTS,
@@ -145,7 +145,7 @@ async function judge(batches: readonly Batch[], options: LintOptions): Promise<V
     judged: batches.flatMap((batch, i) =>
       filesOfBatch(batch).flatMap((files) => {
         const parts = DIALECTS.flatMap((one) => partOf(files, one, i))
-        return scriptsOf(files, parts, batch)
+        return scriptsOf(files, parts, batch, there.value?.measured === true)
       }),
     ),
     how: {
@@ -208,10 +208,14 @@ interface Part {
   readonly judged: Judged
 }
 
-/** The scripts of a migration, each with what was found of it on each database. */
-function scriptsOf(files: Files, all: readonly Part[], batch: Batch): JudgedScript[] {
+/**
+ * The scripts of a migration, each with what was found of it on each database.
+ *
+ * @param isRun PostgreSQL has run it too
+ */
+function scriptsOf(files: Files, all: readonly Part[], batch: Batch, isRun: boolean): JudgedScript[] {
   const parts = batch.strays.includes(files) ? readable(all) : all
-  const refused = DIRECTIONS.flatMap((direction) => refusedIn(files, parts, direction))
+  const refused = DIRECTIONS.flatMap((direction) => refusedIn(files, parts, direction, isRun))
   const isRefused = (dialect: Dialect, direction: Direction) =>
     refused.some((one) => one.dialect === dialect && one.direction === direction)
   const whole: WholeMigration = {
@@ -245,9 +249,10 @@ function scriptOf(files: Files, { up, down }: Migration, dialect: Dialect, direc
   return direction === 'up' ? up : down?.()
 }
 
-/** Of a file that is for both databases, what one of them refuses and the other does not. */
-function refusedIn(files: Files, parts: readonly Part[], direction: Direction): Refused[] {
+/** Of a file that is for both databases, what one of them refuses and the other does not, as far as that is known. */
+function refusedIn(files: Files, parts: readonly Part[], direction: Direction, isRun: boolean): Refused[] {
   const all = parts.map((part) => ({ ...part, hit: part.judged[direction].find(isRefusal) }))
+  if (all.some(({ hit }) => hit !== undefined && !isRun && !isForeign(hit))) return []
   if (all.length < DIALECTS.length || all.every(({ hit }) => hit !== undefined)) return []
   return all.flatMap(({ dialect, migration, judged, hit }): Refused[] => {
     const script = scriptOf(files, migration, dialect, direction)

@@ -30,6 +30,11 @@ export function isUnreadable(hit: Hit): boolean {
   return isRefusal(hit) && /syntax error|unrecognized token|incomplete input/.test(hit.message)
 }
 
+/** Whether it is for what the database does not have, and not for what is not there at this moment. */
+export function isForeign(hit: Hit): boolean {
+  return isUnreadable(hit) || /no such function|no such module/.test(hit.message)
+}
+
 /** The database's own words on a script that it cannot read. */
 export function failed({ text }: Script, { message, details }: MigrateError): Hit {
   const { hint = 'correct the statement' } = details
