@@ -14,6 +14,8 @@ export interface Ahead {
   readonly indexes: ReadonlyMap<string, readonly (readonly string[])[]>
   /** Columns of the foreign keys, unique constraints and primary keys that a table gets, by their kind. */
   readonly constraints: ReadonlySet<string>
+  /** Values that are added to enums, and by which statement. */
+  readonly values: readonly { readonly type: string; readonly value: string; readonly by: number }[]
 }
 
 /** How a constraint is found again in `Ahead.constraints`. */
@@ -30,6 +32,7 @@ const KINDS: Readonly<Record<string, string>> = {
 export function aheadOf(script: PostgresScript, catalog: Catalog): Ahead {
   const [made, added] = [new Map<string, number>(), new Map<string, number>()]
   const [policies, constraints] = [new Set<string>(), new Set<string>()]
+  const values: Ahead['values'][number][] = []
   const indexes = new Map<string, (readonly string[])[]>()
   const index = (key: string, columns: readonly string[]) => {
     const list = indexes.get(key)
@@ -66,12 +69,19 @@ export function aheadOf(script: PostgresScript, catalog: Catalog): Ahead {
     if (view) made.set(catalog.keyOf(view), i)
     const policy = of(statement, 'CreatePolicyStmt')
     if (policy) policies.add(catalog.keyOf(policy.table))
-    const made_ = of(statement, 'IndexStmt')
-    if (made_ && made_.whereClause === undefined)
+    const built = of(statement, 'IndexStmt')
+    if (built && built.whereClause === undefined)
       index(
-        catalog.keyOf(made_.relation),
-        (made_.indexParams ?? []).map((part) => held(part, 'IndexElem')?.name ?? ''),
+        catalog.keyOf(built.relation),
+        (built.indexParams ?? []).map((part) => held(part, 'IndexElem')?.name ?? ''),
       )
+    const enumeration = of(statement, 'AlterEnumStmt')
+    if (enumeration && enumeration.oldVal === undefined)
+      values.push({
+        type: catalog.keyOfWords(words(enumeration.typeName)),
+        value: enumeration.newVal ?? '',
+        by: i,
+      })
     const altered = of(statement, 'AlterTableStmt')
     if (altered === undefined) continue
     const key = catalog.keyOf(altered.relation)
@@ -83,5 +93,5 @@ export function aheadOf(script: PostgresScript, catalog: Catalog): Ahead {
       } else if (subtype === 'AT_AddConstraint') constrain(key, def)
     }
   }
-  return { made, added, policies, indexes, constraints }
+  return { made, added, policies, indexes, constraints, values }
 }

@@ -287,7 +287,11 @@ UPDATE ${sqlName(key)} SET ${quoted(newname)} = ${quoted(subname)} WHERE ${quote
       before: `${BEFORE}\nCREATE TABLE items (id bigint PRIMARY KEY, order_id bigint REFERENCES orders);`,
       up: 'ALTER TABLE items DROP COLUMN order_id;',
     },
-    good: { before: `${BEFORE}\nCREATE TABLE items (id bigint PRIMARY KEY);`, up: 'DROP TABLE items;' },
+    good: {
+      before:
+        'CREATE TABLE items (id bigint PRIMARY KEY, pieces int CONSTRAINT items_pieces CHECK (pieces > 0));',
+      up: 'ALTER TABLE items DROP CONSTRAINT items_pieces;',
+    },
     find: ({ statement, causes, catalog }) => {
       const drops = statement.kind === 'DropStmt' || statement.kind === 'AlterTableStmt'
       const cause = causes.find(

@@ -4,7 +4,6 @@ import { tokensOf, unquoted } from '../../../schema/tokens.ts'
 import {
   actionsOf,
   isRequired,
-  type Moment,
   notNullSteps,
   type PostgresRule,
   quoted,
@@ -13,7 +12,7 @@ import {
   sqlOf,
   subjectOf,
 } from '../moment.ts'
-import { held, of, opened } from '../statement.ts'
+import { held, of } from '../statement.ts'
 import { isSerial, typeText } from '../types.ts'
 
 const BEFORE = 'CREATE TABLE orders (id bigint PRIMARY KEY, total int, code text);'
@@ -30,16 +29,6 @@ function usesValue(tree: unknown, value: string): boolean {
   if (typeof tree !== 'object' || tree === null) return false
   if ('A_Const' in tree) return stringOf(tree as never) === value
   return Object.values(tree).some((inner) => usesValue(inner, value))
-}
-
-/** Values that this transaction has added to enums that were there before it. */
-function addedValues({ script, index, catalog }: Moment): { type: string; value: string }[] {
-  return script.statements.slice(0, index).flatMap(({ tree }) => {
-    const altered = of(opened(tree), 'AlterEnumStmt')
-    const type = catalog.keyOfWords(words(altered?.typeName))
-    const isNew = altered !== undefined && altered.oldVal === undefined && !catalog.isFresh(type)
-    return isNew ? [{ type, value: altered.newVal ?? '' }] : []
-  })
 }
 
 /** Statements that only describe: a value in them is no use of it. */
@@ -103,10 +92,11 @@ ${notNullSteps(key, name)}`,
     },
     good: { before: ENUM, up: "ALTER TYPE mood ADD VALUE 'happy';" },
     find: (moment) => {
-      const { script, statement } = moment
-      if (!script.transaction || DESCRIBING.has(statement.kind)) return undefined
-      if (!script.text.includes('VALUE') && !/\bvalue\b/i.test(script.text)) return undefined
-      const used = addedValues(moment).find(({ value }) => usesValue(statement.node, value))
+      const { script, statement, ahead, catalog, index } = moment
+      if (!script.transaction || ahead.values.length === 0 || DESCRIBING.has(statement.kind)) return undefined
+      const used = ahead.values.find(
+        ({ type, value, by }) => by < index && !catalog.isFresh(type) && usesValue(statement.node, value),
+      )
       return (
         used && {
           message: `the value ${stringText(used.value)} of ${used.type} is added in this transaction and cannot be used in it: the migration fails here`,

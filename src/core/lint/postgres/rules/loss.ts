@@ -269,7 +269,7 @@ ${tables.map((key) => `DROP TABLE ${sqlName(`${key}_del`)};`).join('\n')}`,
 function said(what: string, more: string, moment: Moment) {
   return {
     message: `with ${what}, ${more} are dropped too`,
-    safe: `${sqlOf(moment).replace(/\s+CASCADE\b(?=[^]*$)/i, '')};`,
+    safe: `${sqlOf(moment).replace(/\s+CASCADE\s*$/i, '')};`,
   }
 }
 
