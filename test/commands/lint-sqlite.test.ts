@@ -5,7 +5,7 @@ import type { Hit } from '../../src/core/lint/rule.ts'
 import { SQLITE_RULES } from '../../src/core/lint/sqlite/rules.ts'
 import { readMigrations } from '../../src/core/migrations.ts'
 import { CASES, type Case } from '../core/lint/sqlite-set.ts'
-import { scripts } from '../tools.ts'
+import { errorOf, scripts } from '../tools.ts'
 
 /** Both migrations' findings. */
 async function lintCase({ before = 'SELECT 1', up, down }: Omit<Case, 'name'>): Promise<LintedSqlite> {
@@ -65,7 +65,69 @@ describe('lint of SQLite', () => {
     })
   }
 
-  test('3 no two rules have one id', () => {
+  test('3.1 no two rules have one id', () => {
     assert.equal(new Set(SQLITE_RULES.map(({ id }) => id)).size, SQLITE_RULES.length)
+  })
+
+  const HISTORY = scripts({
+    '1_base': 'CREATE TABLE a (id INTEGER PRIMARY KEY, b TEXT);',
+    '2_drop': 'DROP TABLE a;',
+    '3_fails': 'ALTER TABLE none ADD COLUMN x TEXT;',
+    '4_follows': 'CREATE INDEX none_x ON none (x);',
+    '5_new': 'CREATE TABLE c (id INTEGER PRIMARY KEY);',
+    '5_new.down': 'DROP TABLE c;',
+  })
+
+  test('3.2 only what is wanted is looked at, on what came before it', async () => {
+    const migrations = readMigrations(HISTORY, 'sqlite')
+    const all = await lintSqlite({ migrations, wanted: new Set(['2_drop', '5_new']) })
+    assert.deepEqual([...all.keys()], ['2_drop', '5_new'])
+    const names = (one: LintedSqlite | undefined, side: 'before' | 'after') =>
+      one?.[side].tables.map(({ name }) => name)
+    assert.deepEqual(names(all.get('2_drop'), 'before'), ['a'])
+    assert.deepEqual(names(all.get('2_drop'), 'after'), [])
+    assert.deepEqual(names(all.get('5_new'), 'after'), ['c'])
+    assert.deepEqual(all.get('5_new')?.down, [])
+  })
+
+  test('3.3 a script that fails is told once, not what follows from it', async () => {
+    const migrations = readMigrations(HISTORY, 'sqlite')
+    const all = await lintSqlite({ migrations, wanted: new Set(migrations.map(({ id }) => id)) })
+    assert.match(told(all.get('3_fails')?.up ?? []), /^sqlite-fails: it fails: no such table: none$/)
+    assert.equal(told(all.get('4_follows')?.up ?? []), '')
+  })
+
+  test('3.4 a finding stands at its statement', async () => {
+    const up = '-- first\nCREATE TABLE x (y INT);\n\n  /* now */ DROP TABLE a;'
+    const files = scripts({ '1_base': 'CREATE TABLE a (id INTEGER PRIMARY KEY);', '2_case': up })
+    const [hit] = (await linted(files, '2_case')).up
+    assert.equal(up.slice(hit?.at), 'DROP TABLE a;')
+  })
+
+  test('3.5 the safe form of a rebuild is one that loses nothing', async () => {
+    const before = 'CREATE TABLE a (id INTEGER PRIMARY KEY, b TEXT, c TEXT); CREATE INDEX a_b ON a (b);'
+    const up = `CREATE TABLE n (id INTEGER PRIMARY KEY, c TEXT, b TEXT, CHECK (id <> 0)); INSERT INTO n SELECT * FROM a;
+      DROP TABLE a; ALTER TABLE n RENAME TO a; CREATE INDEX a_b ON a (b);`
+    const [bad] = loud(await lintCase({ before, up }))
+    assert.equal(bad?.rule.id, 'sqlite-rebuild-swaps-values')
+    assert.equal(told(loud(await lintCase({ before, up: bad?.safe ?? '' }))), '')
+  })
+
+  test('3.6 stopped on request', async () => {
+    const migrations = readMigrations(HISTORY, 'sqlite')
+    const work = lintSqlite({ migrations, wanted: new Set(['2_drop']), signal: AbortSignal.abort() })
+    assert.equal((await errorOf(work)).code, 'ABORTED')
+  })
+
+  test('3.7 what is run in batches is no hazard', async () => {
+    const before = 'CREATE TABLE a (id INTEGER PRIMARY KEY, b TEXT);'
+    const up = "UPDATE a SET b = 'x'"
+    assert.match(told(loud(await lintCase({ before, up }))), /^sqlite-whole-table-write/)
+    const text = `-- migrate: batch 1000\n${up}`
+    const [first, second] = readMigrations(scripts({ '1_a': before, '2_b': up }), 'sqlite')
+    assert.ok(first && second)
+    const migrations = [first, { ...second, up: { ...second.up, text } }]
+    const all = await lintSqlite({ migrations, wanted: new Set([second.id]) })
+    assert.deepEqual(all.get(second.id)?.up, [])
   })
 })

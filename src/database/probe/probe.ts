@@ -38,13 +38,17 @@ export class Probe {
     return this.#schema
   }
 
-  /** Goes forward. What runs of a script that fails stays. */
-  apply(script: Script): void {
+  /**
+   * Goes forward. What runs of a script that fails stays.
+   *
+   * @param facts what is known of the script
+   */
+  apply(script: Script, facts?: SqliteFacts): void {
     this.#native.exec('BEGIN')
     const trace = new Trace(this.#native, script, emptySchema('sqlite'), { rows: false }).run()
     if (this.#native.isTransaction) this.#native.exec('COMMIT')
     this.#native.exec(SETTINGS)
-    this.#schema = undefined
+    this.#schema = trace.failure === undefined ? facts?.after : undefined
     this.doubtful ||= trace.failure !== undefined
   }
 
@@ -58,7 +62,7 @@ export class Probe {
     const { trace, after, broken } = this.#try(() => {
       const known = new Set(brokenOf(this.#native, before).map(nameOfBroken))
       const trace = new Trace(this.#native, script, before, { rows: false }).run()
-      const after = introspect(this.#native)
+      const after = trace.changed ? introspect(this.#native) : before
       const changes = trace.failure === undefined && trace.tables.some(isChanged)
       const found = changes
         ? brokenOf(this.#native, after).filter((one) => !known.has(nameOfBroken(one)))

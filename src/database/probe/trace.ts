@@ -58,6 +58,8 @@ export class Trace {
   readonly touched = new Set<string>()
   failure: (Failure & { readonly constraint: boolean; readonly literal: boolean }) | undefined
   casts = false
+  /** It changed the schema. */
+  changed = false
   /** Columns that are read by statements that fill others: `table.column`, in lower case. */
   readonly read = new Set<string>()
   readonly #native: DatabaseSync
@@ -140,7 +142,9 @@ export class Trace {
     const index = this.statements.length
     const whole = this.#wholeOf(actions, work, counted)
     this.statements.push({ ...facts, ...(whole && { whole }) })
-    if (actions.some(changesSchema)) this.#follow(index, actions)
+    if (!actions.some(changesSchema)) return
+    this.changed = true
+    this.#follow(index, actions)
   }
 
   /** What cannot be done inside a transaction is left out where the script is none. */

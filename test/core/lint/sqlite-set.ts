@@ -396,7 +396,7 @@ const SAFE: readonly Case[] = [
   },
   {
     name: 'a rebuild of two that know nothing of each other',
-    before: LOGS + 'CREATE TABLE hits (id INTEGER PRIMARY KEY, n INT);',
+    before: `${LOGS}CREATE TABLE hits (id INTEGER PRIMARY KEY, n INT);`,
     up: 'CREATE TABLE l (id INTEGER PRIMARY KEY, level TEXT, message TEXT, at TEXT NULL); INSERT INTO l SELECT * FROM logs; DROP TABLE logs; ALTER TABLE l RENAME TO logs; CREATE TABLE h (id INTEGER PRIMARY KEY, n BIGINT); INSERT INTO h SELECT * FROM hits; DROP TABLE hits; ALTER TABLE h RENAME TO hits;',
   },
   {
