@@ -56,14 +56,15 @@ function hasBody(statement: Statement): boolean {
 }
 
 /** What a script does to tables: also inside WITH and the code of DO, not where code is only made. */
-export function actsOf(text: string, dialect: Dialect): Act[] {
-  return statementsOf(text, dialect).flatMap((statement) => {
+export function actsOf(statements: readonly Statement[], dialect: Dialect): Act[] {
+  return statements.flatMap((statement) => {
     if (hasBody(statement)) return []
     const body = isWord(statement[0], 'DO') ? statement.find(({ kind }) => kind === 'string') : undefined
     if (body === undefined) return actsIn(statement, dialect)
     const open = /^\$\w*\$/.exec(body.text)?.[0].length ?? 1
     const from = body.start + open
-    return actsOf(body.text.slice(open, -open), dialect).map((act) => moved(act, from))
+    const inner = statementsOf(body.text.slice(open, -open), dialect)
+    return actsOf(inner, dialect).map((act) => moved(act, from))
   })
 }
 

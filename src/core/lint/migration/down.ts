@@ -1,6 +1,5 @@
-import { baseName } from '../../schema/kinds.ts'
-import { type Column, type Kind, nameOf, type Table } from '../../schema/model.ts'
-import { fold, nameIn, nameText, pathText } from '../../schema/sql/names.ts'
+import { type Column, nameOf, type Table } from '../../schema/model.ts'
+import { fold, nameIn, nameText, pathText, stringText } from '../../schema/sql/names.ts'
 import { isSign, isWord, partsOf, type Token, unquoted } from '../../schema/tokens.ts'
 import { skipBlank } from '../../text.ts'
 import type { Act } from './acts.ts'
@@ -10,7 +9,6 @@ import {
   eachDown,
   type MigrationRule,
   means,
-  namedIn,
   type Part,
   placeOf,
   type Read,
@@ -127,15 +125,15 @@ export const DOWN_RULES: readonly MigrationRule[] = [
       up: "ALTER TYPE state ADD VALUE 'late';",
       down: "ALTER TYPE state RENAME TO state_late;\nCREATE TYPE state AS ENUM ('open', 'done');\nALTER TABLE notes ALTER COLUMN state TYPE state USING state::text::state;\nDROP TYPE state_late;",
     },
-    find: eachDown((down, { before, after, dialect }) => {
+    find: eachDown((down, { before, after, all, dialect }) => {
       return after.enums.flatMap((one) => {
         const old = before.enums.find((other) => nameOf(other) === nameOf(one))
         const added = one.values.filter((value) => !(old ?? one).values.includes(value))
         if (added.length === 0 || down.names.has(one.name)) return []
         const message = `${added.join(', ')} stays in the enum ${nameOf(one)}`
         const type = pathText(dialect, one)
-        const values = (old ?? one).values.map((value) => `'${value.replaceAll("'", "''")}'`).join(', ')
-        const [table, column] = userOf(type, after.tables)
+        const values = (old ?? one).values.map(stringText).join(', ')
+        const [table, column] = userOf(type, all.tables)
         const safe = [
           `ALTER TYPE ${type} RENAME TO ${nameText(dialect, `${one.name}_old`)};`,
           `CREATE TYPE ${type} AS ENUM (${values});`,
@@ -221,9 +219,9 @@ function narrowed(down: Read, part: Part): Spotted[] {
   const says = (...columns: readonly string[]) => columns.every((name) => down.names.has(fold(dialect, name)))
   // What it computes or writes may be what would not fit.
   if (isWordIn(down, 'COALESCE', 'IFNULL')) return []
-  return namedIn(down, before).flatMap((was) => {
+  return before.tables.flatMap((was) => {
     const is = tableOf(after, was)
-    if (is === undefined || writes(down, part, was)) return []
+    if (is === undefined || !says(was.name) || writes(down, part, was)) return []
     const found = (column: string, what: string, safe: string) =>
       spot(
         down,
@@ -235,13 +233,13 @@ function narrowed(down: Read, part: Part): Spotted[] {
     const columns = was.columns.flatMap((old): Spotted[] => {
       const now = columnOf(dialect, is, old.name)
       if (now === undefined || !says(old.name)) return []
-      const type = dialect === 'postgres' ? fewer(now, old) : undefined
-      if (type !== undefined) {
+      const rows = dialect === 'postgres' ? unfit(now, old) : undefined
+      if (rows !== undefined) {
         return [
           found(
             old.name,
             `becomes ${old.type} again: values written since may not fit`,
-            `-- first, of the rows that do not fit (${type}):\nUPDATE ${path} SET ${name(old.name)} = <what fits> WHERE <it does not fit>;`,
+            `-- first, put those right that this finds:\nSELECT * FROM ${path} WHERE ${rows};`,
           ),
         ]
       }
@@ -295,31 +293,32 @@ function uniquesOf({ primaryKey, uniques, indexes }: Table): (readonly string[])
   ]
 }
 
-const INTEGERS = ['smallint', 'integer', 'bigint']
-
-/** Kinds that hold a part of what others hold. */
-const PARTS: Partial<Record<Kind, readonly Kind[]>> = {
-  integer: ['numeric', 'real'],
-  date: ['timestamp', 'timestamptz'],
+/** From, to. */
+const INTEGERS: Readonly<Record<string, readonly [string, string]>> = {
+  smallint: ['-32768', '32767'],
+  integer: ['-2147483648', '2147483647'],
+  bigint: ['-9223372036854775808', '9223372036854775807'],
 }
 
-/** Why PostgreSQL may not get the values of one column's type into another; undefined where it can. */
-function fewer(from: Column, to: Column): string | undefined {
+/** Which values of one column's type PostgreSQL does not get into another, as a condition; none: all of them fit. */
+function unfit(from: Column, to: Column): string | undefined {
+  const name = nameText('postgres', to.name)
   if (from.type === to.type) return undefined
   if (from.kind !== to.kind) {
-    if (from.kind === 'text') return `they must read as ${to.type}`
-    return PARTS[to.kind]?.includes(from.kind) ? `${to.type} holds a part of ${from.type}` : undefined
+    if (from.kind === 'text') return `NOT pg_input_is_valid(${name}, ${stringText(to.type)})`
+    if (to.kind === 'integer' && ['numeric', 'real'].includes(from.kind)) return `${name} <> trunc(${name})`
+    return to.kind === 'date' && from.kind.startsWith('timestamp') ? `${name} <> ${name}::date` : undefined
   }
-  const [a, b] = [baseName(from.type), baseName(to.type)]
-  if (INTEGERS.includes(a) && INTEGERS.indexOf(b) < INTEGERS.indexOf(a)) return `beyond ${to.type}`
+  const names = Object.keys(INTEGERS)
+  if (to.kind === 'integer' && names.indexOf(to.type) < names.indexOf(from.type)) {
+    return `${name} NOT BETWEEN ${INTEGERS[to.type]?.join(' AND ')}`
+  }
   const [[wide, fraction = 0], [narrow, places = 0]] = [sizes(from.type), sizes(to.type)]
-  if (to.kind === 'text' && narrow !== undefined && (wide === undefined || wide > narrow)) {
-    return `longer than ${narrow}`
-  }
-  if (to.kind === 'numeric' && narrow !== undefined) {
-    return wide === undefined || wide - fraction > narrow - places ? `beyond ${to.type}` : undefined
-  }
-  return undefined
+  if (narrow === undefined) return undefined
+  if (to.kind === 'text')
+    return wide === undefined || wide > narrow ? `length(${name}) > ${narrow}` : undefined
+  const fits = wide !== undefined && wide - fraction <= narrow - places
+  return to.kind === 'numeric' && !fits ? `abs(${name}) >= 1e${narrow - places}` : undefined
 }
 
 function sizes(type: string): number[] {

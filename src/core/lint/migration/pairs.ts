@@ -11,8 +11,6 @@ import {
   columnSql,
   type MigrationRule,
   means,
-  newColumns,
-  newTables,
   type Part,
   pair,
   placeOf,
@@ -70,7 +68,7 @@ export const PAIR_RULES: readonly MigrationRule[] = [
       other: { up: 'CREATE TABLE notes (id uuid PRIMARY KEY);' },
     },
     find: pair((sqlite, postgres) =>
-      newTables(sqlite).flatMap((table) => {
+      sqlite.newTables.flatMap((table) => {
         const other = tableOf(postgres.after, table)
         if (other?.primaryKey === undefined || table.withoutRowid) return []
         return table.columns
@@ -198,7 +196,7 @@ function neutralColumns(
 ): MigrationRule['find'] {
   return pair((sqlite, postgres) => {
     if (!sqlite.neutral || !postgres.neutral) return []
-    return newColumns(sqlite).flatMap(({ table, column }): Spotted[] => {
+    return sqlite.newColumns.flatMap(({ table, column }): Spotted[] => {
       const other = columnOf('sqlite', tableOf(postgres.after, table), column.name)
       const said = other && say(other, table, column)
       return said
@@ -225,15 +223,16 @@ function isMeasured({ checks }: Table, { name }: Column): boolean {
 
 /** An enum, and the columns of SQLite that list its values, after a migration that has changed one of the two. */
 function parted(one: Enum, sqlite: Part, postgres: Part): Spotted[] {
-  const users = postgres.after.tables.flatMap((table) =>
+  const was = postgres.before.enums.find((other) => nameOf(other) === nameOf(one))
+  const added = was === undefined ? [] : one.values.filter((value) => !was.values.includes(value))
+  const rebuilt = () => sqlite.after.tables.flatMap((table) => tableOf(postgres.all, table) ?? [])
+  const users = (added.length > 0 ? postgres.all.tables : rebuilt()).flatMap((table) =>
     table.columns
       .filter(({ type }) => type === pathText('postgres', one))
       .map(({ name }) => ({ table, name })),
   )
-  const was = postgres.before.enums.find((other) => nameOf(other) === nameOf(one))
-  const added = was === undefined ? [] : one.values.filter((value) => !was.values.includes(value))
   return users.flatMap(({ table, name }): Spotted[] => {
-    const there = tableOf(sqlite.after, table)
+    const there = tableOf(sqlite.all, table)
     const listed = there && listedIn(there, name)
     if (there === undefined || listed === undefined) return []
     const before = tableOf(sqlite.before, there)
@@ -299,7 +298,7 @@ function inCode(sql: string, name: string): boolean {
 }
 
 function uniqueForms(sqlite: Part, postgres: Part): Spotted[] {
-  return newTables(postgres).flatMap((table) => {
+  return postgres.newTables.flatMap((table) => {
     const other = tableOf(sqlite.after, table)
     if (other === undefined) return []
     return [

@@ -10,8 +10,6 @@ import {
   eachDown,
   type MigrationRule,
   means,
-  newColumns,
-  newTables,
   type Part,
   placeOf,
   type Read,
@@ -102,8 +100,8 @@ export const PRACTICES: readonly MigrationRule[] = [
       up: 'CREATE TABLE notes (id integer PRIMARY KEY, user_id integer NOT NULL REFERENCES users (id));',
     },
     find: each((part) =>
-      newColumns(part).flatMap(({ table, column }) => {
-        const to = referred(column, part.after)
+      part.newColumns.flatMap(({ table, column }) => {
+        const to = referred(column, part.all)
         if (to === undefined || table.foreignKeys.some(({ columns }) => columns.includes(column.name)))
           return []
         const message = `${nameOf(table)}.${column.name} has no foreign key to ${nameOf(to)}: it may hold what no row there has`
@@ -194,7 +192,7 @@ function ofNewTables(
   say: (part: Part, table: Table, column: Column) => { message: string; safe: string } | undefined,
 ): MigrationRule['find'] {
   return each((part) =>
-    newTables(part).flatMap((table) =>
+    part.newTables.flatMap((table) =>
       table.columns.flatMap((column): Spotted[] => {
         const said = say(part, table, column)
         return said ? [spot(part.up, placeOf(part.up, table.name, column.name), said.message, said.safe)] : []
@@ -204,77 +202,58 @@ function ofNewTables(
 }
 
 /** What a down script takes away that was there before the up script. */
-function lost(act: Act, down: Read, { up, before, after, dialect }: Part): Spotted[] {
-  const table = tableOf(before, act.table)
-  if (table === undefined || tableOf(after, act.table) === undefined) return []
-  const path = pathText(dialect, table)
-  switch (act.does) {
-    case 'drop table': {
-      // A table that is rebuilt comes back under its name.
-      const back = down.acts.some(
-        ({ does, table: other, name, at }) =>
-          at > act.at &&
-          (does === 'make table'
-            ? means(dialect, other.name, table.name)
-            : does === 'rename table' && means(dialect, name, table.name)),
-      )
-      return back
-        ? []
-        : [
-            told(
-              act,
-              down,
-              `drops ${nameOf(table)}, which was there before it`,
-              '-- leave the table: the up script has not made it',
-            ),
-          ]
-    }
-    case 'drop column': {
-      const column = columnOf(dialect, table, act.name ?? '')
-      if (column === undefined || columnOf(dialect, tableOf(after, act.table), column.name) === undefined)
-        return []
-      return [
-        told(
-          act,
-          down,
-          `drops ${nameOf(table)}.${column.name}, which was there before it`,
-          '-- leave the column: the up script has not made it',
-        ),
-      ]
-    }
-    case 'truncate':
-      return [
-        told(
-          act,
-          down,
-          `empties ${nameOf(table)}, whose rows were there before it`,
-          `-- leave the rows; of those that the up script has put in:\nDELETE FROM ${path} WHERE <what tells them from the others>;`,
-        ),
-      ]
-    case 'delete': {
-      const some = act.rest.some((token) => isWord(token, 'WHERE'))
-      const seeded = up.acts.some(
-        ({ does, table: other }) => does === 'insert' && means(dialect, other.name, table.name),
-      )
-      if (some && seeded) return []
-      return [
-        told(
-          act,
-          down,
-          `deletes rows of ${nameOf(table)} ${seeded ? 'beside those that the up script has put in' : 'that were there before it'}`,
-          seeded
-            ? `DELETE FROM ${path} WHERE <what tells those of the up script from the others>;`
-            : '-- leave the rows',
-        ),
-      ]
-    }
-    default:
-      return []
-  }
+function lost(act: Act, down: Read, part: Part): Spotted[] {
+  const was = tableOf(part.before, act.table)
+  const is = tableOf(part.after, act.table)
+  if (was === undefined || is === undefined) return []
+  const said = LOSSES[act.does]?.({ act, down, part, was, is })
+  return said === undefined ? [] : [spot(down, act.at, `the down script ${said.what}`, said.safe)]
 }
 
-function told(act: Act, down: Read, what: string, safe: string): Spotted {
-  return spot(down, act.at, `the down script ${what}: it is lost`, safe)
+interface Taken {
+  readonly act: Act
+  readonly down: Read
+  readonly part: Part
+  readonly was: Table
+  readonly is: Table
+}
+
+/** What is lost by an act of a down script, and what to write in its place. */
+const LOSSES: Partial<Record<Act['does'], (taken: Taken) => { what: string; safe: string } | undefined>> = {
+  'drop table': ({ act, down, was }) => {
+    // A table that is rebuilt comes back under its name.
+    const back = down.acts.some(
+      ({ does, table, name, at }) =>
+        at > act.at &&
+        ((does === 'make table' && means(down.dialect, table.name, was.name)) ||
+          (does === 'rename table' && means(down.dialect, name, was.name))),
+    )
+    if (back) return undefined
+    const what = `drops ${nameOf(was)}, which was there before the up script`
+    return { what, safe: '-- leave the table: the up script has not made it' }
+  },
+  'drop column': ({ act: { name = '' }, down: { dialect }, was, is }) => {
+    const column = columnOf(dialect, was, name)
+    if (column === undefined || columnOf(dialect, is, name) === undefined) return undefined
+    const what = `drops ${nameOf(was)}.${column.name}, which was there before the up script`
+    return { what, safe: '-- leave the column: the up script has not made it' }
+  },
+  truncate: ({ was }) => ({
+    what: `empties ${nameOf(was)}, whose rows were there before the up script`,
+    safe: '-- leave the rows',
+  }),
+  delete: ({ act, down: { dialect }, part: { up }, was }) => {
+    const seeded = up.acts.some(
+      ({ does, table }) => does === 'insert' && means(dialect, table.name, was.name),
+    )
+    if (!seeded) {
+      const what = `deletes rows of ${nameOf(was)} that were there before the up script`
+      return { what, safe: '-- leave the rows' }
+    }
+    if (act.rest.some((token) => isWord(token, 'WHERE'))) return undefined
+    const what = `deletes all rows of ${nameOf(was)}, not only those that the up script has put in`
+    return { what, safe: `DELETE FROM ${pathText(dialect, was)} WHERE <what tells these from the others>;` }
+  },
 }
 
 /** Indexes that stand before the tables that they are on. */

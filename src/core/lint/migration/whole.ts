@@ -3,7 +3,7 @@ import type { Dialect, Direction } from '../../migrations.ts'
 import type { Column, Named, Schema, Table } from '../../schema/model.ts'
 import { columnText as postgresColumn } from '../../schema/sql/ddl-postgres.ts'
 import { columnText as sqliteColumn } from '../../schema/sql/ddl-sqlite.ts'
-import { fold, nameIn, namesIn } from '../../schema/sql/names.ts'
+import { fold, nameIn } from '../../schema/sql/names.ts'
 import type { Script } from '../../script.ts'
 import { skipBlank } from '../../text.ts'
 import type { Found, Rule } from '../rule.ts'
@@ -67,10 +67,17 @@ export interface Read {
 export interface Part {
   readonly dialect: Dialect
   readonly neutral: boolean
+  /** Of many tables, those that the scripts name. */
   readonly before: Schema
   readonly after: Schema
+  /** What there is after the up script. */
+  readonly all: Schema
   readonly up: Read
   readonly down?: Read
+  /** Tables that the up script makes. Of a partition and of a virtual table others say what it has. */
+  readonly newTables: readonly Table[]
+  /** Columns that the up script makes, also those of the tables that it makes. */
+  readonly newColumns: readonly { readonly table: Table; readonly column: Column }[]
 }
 
 /** A migration with its scripts read. */
@@ -87,27 +94,43 @@ export function wholeOf(migration: WholeMigration): Whole {
   return { migration, sqlite, postgres, parts: [sqlite, postgres].filter((part) => part !== undefined) }
 }
 
-function partOf(dialect: Dialect, { up, down, neutral, before, after }: Side): Part {
-  const read = (script: Script, direction: Direction) => readScript(script, dialect, direction)
+function partOf(dialect: Dialect, side: Side): Part {
+  const up = readScript(side.up, dialect, 'up')
+  const down = side.down && readScript(side.down, dialect, 'down')
+  const isNamed = ({ name }: Table) => {
+    const folded = fold(dialect, name)
+    return up.names.has(folded) || down?.names.has(folded) === true
+  }
+  const before = { ...side.before, tables: side.before.tables.filter(isNamed) }
+  const after = { ...side.after, tables: side.after.tables.filter(isNamed) }
+  const pairs = after.tables.map((table) => ({ table, was: tableOf(before, table) }))
+  const isMade = ({ virtual, partitionOf }: Table) => virtual === undefined && partitionOf === undefined
   return {
     dialect,
-    neutral,
+    neutral: side.neutral,
     before,
     after,
-    up: read(up, 'up'),
-    ...(down !== undefined && { down: read(down, 'down') }),
+    all: side.after,
+    up,
+    ...(down !== undefined && { down }),
+    newTables: pairs.flatMap(({ table, was }) => (was === undefined && isMade(table) ? [table] : [])),
+    newColumns: pairs.flatMap(({ table, was }) =>
+      was === undefined && !isMade(table)
+        ? []
+        : table.columns
+            .filter(({ name }) => columnOf(dialect, was, name) === undefined)
+            .map((column) => ({ table, column })),
+    ),
   }
 }
 
 export function readScript(script: Script, dialect: Dialect, direction: Direction): Read {
-  return {
-    script,
-    dialect,
-    direction,
-    acts: actsOf(script.text, dialect),
-    statements: statementsOf(script.text, dialect),
-    names: namesIn(dialect, script.text),
-  }
+  const statements = statementsOf(script.text, dialect)
+  const acts = actsOf(statements, dialect)
+  const names = new Set(statements.flatMap((one) => one.flatMap((token) => nameIn(dialect, token) ?? [])))
+  // In the code of DO, which is one string, only these are known.
+  for (const { table } of acts) names.add(table.name)
+  return { script, dialect, direction, acts, statements, names }
 }
 
 /** A rule that looks at each side by itself. */
@@ -147,31 +170,6 @@ export function tableOf({ dialect, tables }: Schema, { schema, name }: Named): T
 
 export function columnOf(dialect: Dialect, table: Table | undefined, name: string): Column | undefined {
   return table?.columns.find((column) => means(dialect, column.name, name))
-}
-
-/** The tables of a schema that a script names: of many, few. */
-export function namedIn({ names, dialect }: Read, { tables }: Schema): Table[] {
-  return tables.filter(({ name }) => names.has(fold(dialect, name)))
-}
-
-/** Tables that the up script makes. Of a partition and of a virtual table others say what it has. */
-export function newTables({ up, before, after }: Part): Table[] {
-  return namedIn(up, after).filter(
-    (table) =>
-      table.virtual === undefined && table.partitionOf === undefined && tableOf(before, table) === undefined,
-  )
-}
-
-/** Columns that the up script makes, also those of the tables that it makes. */
-export function newColumns(part: Part): { table: Table; column: Column }[] {
-  const made = newTables(part)
-  return namedIn(part.up, part.after).flatMap((table) => {
-    const before = tableOf(part.before, table)
-    if (before === undefined && !made.includes(table)) return []
-    return table.columns
-      .filter(({ name }) => columnOf(part.dialect, before, name) === undefined)
-      .map((column) => ({ table, column }))
-  })
 }
 
 /** Where a script names a table, or a column of it; where it begins if it does not. */
