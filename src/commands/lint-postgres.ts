@@ -93,22 +93,15 @@ async function pass(script: Script, catalog: Catalog, notes: string[]): Promise<
 }
 
 async function judgeText({ up, down }: Migration, catalog: Catalog): Promise<Judged> {
-  const before = catalog.clone()
-  const first = await judgeScript(up, 'up', catalog)
   const script = down?.()
-  const after = catalog.clone()
-  const second = script && (await judgeScript(script, 'down', catalog.clone(), { before }))
-  return {
-    up: first,
-    down: second ?? [],
-    // Few rules ask, and of a long history each answer is long.
-    get before() {
-      return before.schema()
-    },
-    get after() {
-      return after.schema()
-    },
-  }
+  // A long history has many tables: they are copied only where somebody asks for them again.
+  const earlier = script && catalog.clone()
+  const before = catalog.schema()
+  const first = await judgeScript(up, 'up', catalog)
+  const after = catalog.schema()
+  const second =
+    script && earlier ? await judgeScript(script, 'down', catalog.clone(), { before: earlier }) : []
+  return { up: first, down: second, before, after }
 }
 
 /** What is known of a script beside its text. */

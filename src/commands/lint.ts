@@ -274,12 +274,7 @@ function sideOf(files: Files, { dialect, migration, judged }: Part): Side {
     up: migration.up,
     ...(script && { down: script }),
     neutral: files.up[dialect] === undefined,
-    // Of a long history each is long, and few rules ask.
-    get before() {
-      return judged.before
-    },
-    get after() {
-      return judged.after
-    },
+    before: judged.before,
+    after: judged.after,
   }
 }
