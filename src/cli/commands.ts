@@ -257,8 +257,10 @@ export const COMMANDS: Readonly<Record<string, Command>> = {
         ...(failOn !== undefined && { failOn }),
         static: values.static === true,
       })
+      const status = result.ok ? 0 : 3
+      if (values.json === true) return { result, text: '', status }
       const { findingsAs } = await import('./findings.ts')
-      return { result, text: await findingsAs(format, result), status: result.ok ? 0 : 3 }
+      return { result, text: await findingsAs(format, result), status }
     },
   },
   drift: {
