@@ -4,7 +4,7 @@ import type { Hit } from '../rule.ts'
 import { aheadOf } from './ahead.ts'
 import type { Catalog } from './catalog.ts'
 import { type Cause, causesOf, merged, stronger } from './effects.ts'
-import type { Moment } from './moment.ts'
+import { type Moment, type PostgresRule, partsOf } from './moment.ts'
 import { POSTGRES_RULES } from './rules.ts'
 import { opened, type PostgresScript, type PostgresStatement } from './statement.ts'
 
@@ -12,12 +12,16 @@ import { opened, type PostgresScript, type PostgresStatement } from './statement
 const BATCH = /^(?:[ \t]*(?:--.*)?\n)*?[ \t]*--[ \t]*migrate:[ \t]*batch\b/
 
 /**
- * What the rules find in a script, in the order of its statements, at most once for each rule and statement. All rules
- * are asked, those that are off too.
+ * What the rules find in a script, in the order of its statements, at most once for each rule and statement.
  *
  * @param catalog the schema before the script; afterwards, the one after it
+ * @param rules   those that are asked; left out: all, those that are off too
  */
-export function lintPostgres(script: PostgresScript, catalog: Catalog): Hit[] {
+export function lintPostgres(
+  script: PostgresScript,
+  catalog: Catalog,
+  rules: readonly PostgresRule[] = POSTGRES_RULES,
+): Hit[] {
   catalog.begin()
   const hits: Hit[] = []
   const locks = new Map<string, Lock>()
@@ -44,10 +48,11 @@ export function lintPostgres(script: PostgresScript, catalog: Catalog): Hit[] {
       locks,
       ahead,
       batched,
+      ...partsOf(told, catalog),
       ...worked(causes, effects, catalog),
     }
     const at = skipBlank(script.text, start)
-    for (const rule of POSTGRES_RULES) {
+    for (const rule of rules) {
       const said = rule.find(moment)
       if (said !== undefined) hits.push({ rule, at, ...said })
     }

@@ -6,7 +6,7 @@ import type { Effect, Lock } from '../effect.ts'
 import type { Rule } from '../rule.ts'
 import type { Ahead } from './ahead.ts'
 import type { Catalog } from './catalog.ts'
-import type { Cause, LockRule } from './effects.ts'
+import type { Cause, LockRule, Told } from './effects.ts'
 import { columnList, expressionText } from './expression.ts'
 import { held, type PostgresScript, type PostgresStatement } from './statement.ts'
 
@@ -18,6 +18,12 @@ export interface Moment {
   readonly index: number
   /** Before the statement. */
   readonly catalog: Catalog
+  /** The table, view or index that it names first; empty if none. */
+  readonly subject: string
+  /** Of an ALTER TABLE. */
+  readonly actions: readonly AlterTableCmd[]
+  /** Columns that it makes, of a new table or of one that is there. */
+  readonly newColumns: readonly ColumnDef[]
   /** What it may do, as its text says. */
   readonly causes: readonly Cause[]
   /** What of it makes others wait for long. */
@@ -74,16 +80,22 @@ export const quoted = (name: string) => nameText('postgres', name)
 /** The last part of a table's name. */
 export const bareName = (key: string) => key.split('.').at(-1) ?? key
 
-/** The actions of an ALTER TABLE. */
-export function actionsOf({ statement }: Moment): AlterTableCmd[] {
-  if (statement.kind !== 'AlterTableStmt') return []
-  const { cmds = [] } = statement.node as { cmds?: unknown[] }
-  return cmds.flatMap((command) => held(command, 'AlterTableCmd') ?? [])
-}
-
-/** The table, view or index that a statement names first. */
-export function subjectOf({ statement, catalog }: Moment): string {
-  return catalog.keyOf(statement.node.relation as never)
+/** The parts of a statement that most rules ask for. */
+export function partsOf(
+  { kind, node }: Told,
+  catalog: Catalog,
+): Pick<Moment, 'subject' | 'actions' | 'newColumns'> {
+  const relation = node.relation as Parameters<Catalog['keyOf']>[0]
+  const subject = relation === undefined ? '' : catalog.keyOf(relation)
+  if (kind === 'CreateStmt') {
+    const { tableElts = [] } = node as { tableElts?: unknown[] }
+    return { subject, actions: [], newColumns: tableElts.flatMap((one) => held(one, 'ColumnDef') ?? []) }
+  }
+  if (kind !== 'AlterTableStmt') return { subject, actions: [], newColumns: [] }
+  const { cmds = [] } = node as { cmds?: unknown[] }
+  const actions = cmds.flatMap((command) => held(command, 'AlterTableCmd') ?? [])
+  const added = actions.filter(({ subtype }) => subtype === 'AT_AddColumn')
+  return { subject, actions, newColumns: added.flatMap(({ def }) => held(def, 'ColumnDef') ?? []) }
 }
 
 /**

@@ -2,17 +2,7 @@ import { words } from '../../../schema/convert/ast.ts'
 import { nameOf } from '../../../schema/model.ts'
 import { stringText } from '../../../schema/sql/names.ts'
 import { constraintKey } from '../ahead.ts'
-import {
-  actionsOf,
-  bareName,
-  type Moment,
-  type PostgresRule,
-  quoted,
-  sqlName,
-  sqlOf,
-  subjectOf,
-  wasThere,
-} from '../moment.ts'
+import { bareName, type Moment, type PostgresRule, quoted, sqlName, sqlOf, wasThere } from '../moment.ts'
 import { held, of } from '../statement.ts'
 
 const BEFORE = 'CREATE TABLE orders (id bigint PRIMARY KEY, total int NOT NULL DEFAULT 0, code text UNIQUE);'
@@ -48,7 +38,7 @@ export const BREAKING_RULES: readonly PostgresRule[] = [
       const renamed = of(moment.statement, 'RenameStmt')
       if (renamed?.renameType !== 'OBJECT_COLUMN') return undefined
       const { subname = '', newname = '', relationType } = renamed
-      const key = subjectOf(moment)
+      const key = moment.subject
       if (relationType === 'OBJECT_TYPE' || !wasThere(moment, key, subname) || isRetired(newname))
         return undefined
       // The old name is there again for those who read it.
@@ -81,7 +71,7 @@ UPDATE ${sqlName(key)} SET ${quoted(newname)} = ${quoted(subname)} WHERE ${quote
     find: (moment) => {
       const renamed = of(moment.statement, 'RenameStmt')
       if (!/^OBJECT_(TABLE|VIEW|MATVIEW)$/.test(renamed?.renameType ?? '')) return undefined
-      const key = subjectOf(moment)
+      const key = moment.subject
       const to = renamed?.newname ?? ''
       if (moment.catalog.ownerOf(key) !== undefined || !wasThere(moment, key)) return undefined
       if (isMadeLater(moment, key) || isRetired(to) || isSwapped(moment, key)) return undefined
@@ -118,7 +108,7 @@ UPDATE ${sqlName(key)} SET ${quoted(newname)} = ${quoted(subname)} WHERE ${quote
       const moved = of(moment.statement, 'AlterObjectSchemaStmt')
       if (moved?.relation === undefined || !/^OBJECT_(TABLE|VIEW|MATVIEW)$/.test(moved.objectType ?? ''))
         return undefined
-      const key = subjectOf(moment)
+      const key = moment.subject
       if (!wasThere(moment, key) || isMadeLater(moment, key)) return undefined
       return {
         message: `${key} is in the schema ${moved.newschema} from now on: code that looks for it elsewhere fails`,
@@ -165,8 +155,8 @@ UPDATE ${sqlName(key)} SET ${quoted(newname)} = ${quoted(subname)} WHERE ${quote
     bad: { before: BEFORE, up: 'ALTER TABLE orders ALTER COLUMN total DROP NOT NULL;' },
     good: { before: BEFORE, up: 'ALTER TABLE orders ADD COLUMN paid_at timestamptz;' },
     find: (moment) => {
-      const key = subjectOf(moment)
-      const action = actionsOf(moment).find(({ subtype, name = '' }) => {
+      const key = moment.subject
+      const action = moment.actions.find(({ subtype, name = '' }) => {
         if (subtype !== 'AT_DropNotNull' || !wasThere(moment, key, name)) return false
         const { script, catalog } = moment
         const before = script.direction === 'down' ? script.before?.column(key, name) : undefined
@@ -195,8 +185,8 @@ UPDATE ${sqlName(key)} SET ${quoted(newname)} = ${quoted(subname)} WHERE ${quote
       up: 'ALTER TABLE orders DROP CONSTRAINT orders_total;',
     },
     find: (moment) => {
-      const key = subjectOf(moment)
-      for (const { subtype, name = '' } of actionsOf(moment)) {
+      const key = moment.subject
+      for (const { subtype, name = '' } of moment.actions) {
         if (subtype !== 'AT_DropConstraint' || !wasThere(moment, key)) continue
         const { script, catalog, ahead } = moment
         if (script.direction === 'down' && script.before && !script.before.constraint(key, name)) continue
@@ -229,10 +219,10 @@ UPDATE ${sqlName(key)} SET ${quoted(newname)} = ${quoted(subname)} WHERE ${quote
     },
     good: { before: BEFORE, up: 'ALTER TABLE orders ADD COLUMN paid boolean NOT NULL DEFAULT false;' },
     find: (moment) => {
-      const key = subjectOf(moment)
+      const key = moment.subject
       if (moment.statement.kind !== 'AlterTableStmt' || moment.catalog.isFresh(key)) return undefined
       const required = new Set<string>()
-      for (const { subtype, name = '', def } of actionsOf(moment)) {
+      for (const { subtype, name = '', def } of moment.actions) {
         const added = subtype === 'AT_AddColumn' ? held(def, 'ColumnDef') : undefined
         const kinds = (added?.constraints ?? []).map((one) => held(one, 'Constraint')?.contype)
         if (kinds.includes('CONSTR_NOTNULL') && kinds.includes('CONSTR_DEFAULT'))
@@ -259,8 +249,8 @@ UPDATE ${sqlName(key)} SET ${quoted(newname)} = ${quoted(subname)} WHERE ${quote
     bad: { before: BEFORE, up: 'ALTER TABLE orders ALTER COLUMN total SET DEFAULT 1;' },
     good: { before: BEFORE, up: "ALTER TABLE orders ALTER COLUMN code SET DEFAULT '';" },
     find: (moment) => {
-      const key = subjectOf(moment)
-      const action = actionsOf(moment).find(
+      const key = moment.subject
+      const action = moment.actions.find(
         ({ subtype, name = '', def }) =>
           subtype === 'AT_ColumnDefault' &&
           def !== undefined &&

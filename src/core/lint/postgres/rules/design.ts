@@ -2,7 +2,6 @@ import { words } from '../../../schema/convert/ast.ts'
 import { beginsWith } from '../catalog.ts'
 import { columnList } from '../expression.ts'
 import {
-  actionsOf,
   bareName,
   columnsOf,
   type Moment,
@@ -11,7 +10,6 @@ import {
   quoted,
   sqlName,
   sqlOf,
-  subjectOf,
   wasThere,
 } from '../moment.ts'
 import { held, of } from '../statement.ts'
@@ -20,25 +18,13 @@ import { typeText } from '../types.ts'
 const BEFORE =
   'CREATE TABLE users (id bigint PRIMARY KEY);\nCREATE TABLE orders (id bigint PRIMARY KEY, user_id bigint, total int);'
 
-/** The table and the columns that a statement makes. */
-export function newColumns(moment: Moment) {
-  const table = of(moment.statement, 'CreateStmt')
-  const defs = table
-    ? (table.tableElts ?? [])
-    : actionsOf(moment)
-        .filter(({ subtype }) => subtype === 'AT_AddColumn')
-        .map(({ def }) => def)
-  const columns = defs.flatMap((def) => held(def, 'ColumnDef') ?? [])
-  return { key: columns.length > 0 ? subjectOf(moment) : '', columns }
-}
-
 /** Foreign keys that a statement adds, with their columns. */
 function newForeignKeys(moment: Moment): string[][] {
   const table = of(moment.statement, 'CreateStmt')
-  const alone = [...(table?.tableElts ?? []), ...actionsOf(moment).map(({ def }) => def)].map((node) =>
+  const alone = [...(table?.tableElts ?? []), ...moment.actions.map(({ def }) => def)].map((node) =>
     held(node, 'Constraint'),
   )
-  const inline = newColumns(moment).columns.flatMap(({ colname, constraints = [] }) =>
+  const inline = moment.newColumns.flatMap(({ colname, constraints = [] }) =>
     constraints.map((one) => ({ constraint: held(one, 'Constraint'), colname })),
   )
   return [...alone.map((constraint) => ({ constraint, colname: undefined })), ...inline].flatMap(
@@ -62,7 +48,7 @@ export const DESIGN_RULES: readonly PostgresRule[] = [
     bad: { before: BEFORE, up: 'ALTER TABLE orders ADD COLUMN details json;' },
     good: { before: BEFORE, up: 'ALTER TABLE orders ADD COLUMN details jsonb;' },
     find: (moment) => {
-      const { key, columns } = newColumns(moment)
+      const { subject: key, newColumns: columns } = moment
       const found = columns.find(({ typeName }) => /^json(\[\])?$/.test(typeText(typeName)))
       return (
         found && {
@@ -114,7 +100,7 @@ export const DESIGN_RULES: readonly PostgresRule[] = [
       if (statement.kind !== 'CreateStmt' && statement.kind !== 'AlterTableStmt') return undefined
       const keys = newForeignKeys(moment)
       if (keys.length === 0) return undefined
-      const key = subjectOf(moment)
+      const key = moment.subject
       const made = ahead.indexes.get(key) ?? []
       const bare = keys.find(
         (columns) => !catalog.isIndexed(key, columns) && !made.some((list) => beginsWith(list, columns)),
@@ -147,7 +133,7 @@ export const DESIGN_RULES: readonly PostgresRule[] = [
       const columns = index?.indexParams?.length ?? 0
       if (index?.unique || columns <= MANY_COLUMNS) return undefined
       return {
-        message: `the index has ${columns} columns, and each change of a row of ${subjectOf(moment)} pays for all of them`,
+        message: `the index has ${columns} columns, and each change of a row of ${moment.subject} pays for all of them`,
         safe: '-- only the columns that choose best, the most choosing one first',
       }
     },
@@ -172,8 +158,8 @@ export const DESIGN_RULES: readonly PostgresRule[] = [
           safe: '-- write the change so that triggers and foreign keys may be looked at',
         }
       }
-      const key = subjectOf(moment)
-      const found = actionsOf(moment).find(({ subtype = '' }) => /^AT_DisableTrig/.test(subtype))
+      const key = moment.subject
+      const found = moment.actions.find(({ subtype = '' }) => /^AT_DisableTrig/.test(subtype))
       if (found === undefined || moment.catalog.isFresh(key)) return undefined
       return {
         message: `${found.name ?? 'every trigger'} of ${key} does not run any more, for nobody: rows come in that it would have refused or changed`,
@@ -195,8 +181,8 @@ export const DESIGN_RULES: readonly PostgresRule[] = [
       up: 'CREATE POLICY all_rows ON orders USING (true);\nALTER TABLE orders ENABLE ROW LEVEL SECURITY;',
     },
     find: (moment) => {
-      const key = subjectOf(moment)
-      const enables = actionsOf(moment).some(({ subtype }) => subtype === 'AT_EnableRowSecurity')
+      const key = moment.subject
+      const enables = moment.actions.some(({ subtype }) => subtype === 'AT_EnableRowSecurity')
       if (!enables || !wasThere(moment, key)) return undefined
       if (moment.catalog.table(key)?.policy || moment.ahead.policies.has(key)) return undefined
       return {

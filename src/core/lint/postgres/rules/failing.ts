@@ -1,17 +1,7 @@
 import { stringOf, words } from '../../../schema/convert/ast.ts'
 import { stringText } from '../../../schema/sql/names.ts'
 import { tokensOf, unquoted } from '../../../schema/tokens.ts'
-import {
-  actionsOf,
-  isRequired,
-  notNullSteps,
-  type PostgresRule,
-  quoted,
-  SECOND,
-  sqlName,
-  sqlOf,
-  subjectOf,
-} from '../moment.ts'
+import { isRequired, notNullSteps, type PostgresRule, quoted, SECOND, sqlName, sqlOf } from '../moment.ts'
 import { held, of } from '../statement.ts'
 import { isSerial, typeText } from '../types.ts'
 
@@ -52,11 +42,11 @@ export const FAILING_RULES: readonly PostgresRule[] = [
     bad: { before: BEFORE, up: 'ALTER TABLE orders ADD COLUMN paid boolean NOT NULL;' },
     good: { before: BEFORE, up: 'ALTER TABLE orders ADD COLUMN paid boolean NOT NULL DEFAULT false;' },
     find: (moment) => {
-      const key = subjectOf(moment)
+      const key = moment.subject
       const { catalog } = moment
       const { objtype } = of(moment.statement, 'AlterTableStmt') ?? {}
       if (objtype !== 'OBJECT_TABLE' || catalog.isFresh(key) || catalog.view(key)) return undefined
-      for (const { subtype, def, missing_ok } of actionsOf(moment)) {
+      for (const { subtype, def, missing_ok } of moment.actions) {
         const added = subtype === 'AT_AddColumn' ? held(def, 'ColumnDef') : undefined
         if (added === undefined || (missing_ok && catalog.column(key, added.colname ?? ''))) continue
         const kinds = (added.constraints ?? []).map((one) => held(one, 'Constraint')?.contype)
@@ -124,10 +114,10 @@ ${notNullSteps(key, name)}`,
       up: 'ALTER TABLE events ADD CONSTRAINT events_user FOREIGN KEY (user_id) REFERENCES users (id) NOT VALID;',
     },
     find: (moment) => {
-      const key = subjectOf(moment)
+      const key = moment.subject
       const { version = 17 } = moment.script
       if (version >= 18 || moment.catalog.table(key)?.partitionBy === undefined) return undefined
-      const found = actionsOf(moment)
+      const found = moment.actions
         .map(({ def }) => held(def, 'Constraint'))
         .find((one) => one?.contype === 'CONSTR_FOREIGN' && one.skip_validation)
       return (
@@ -189,9 +179,9 @@ ${notNullSteps(key, name)}`,
     },
     find: (moment) => {
       const index = of(moment.statement, 'IndexStmt')
-      const key = subjectOf(moment)
+      const key = moment.subject
       if (moment.catalog.isFresh(key)) return undefined
-      const constraint = actionsOf(moment)
+      const constraint = moment.actions
         .map(({ def }) => held(def, 'Constraint'))
         .find((one) => one?.contype === 'CONSTR_UNIQUE' && one.indexname === undefined)
       const parts = (index?.unique ? (index.indexParams ?? []) : []).map(

@@ -3,7 +3,6 @@ import { boundOf } from '../bounded.ts'
 import { namesOf } from '../catalog.ts'
 import { isTautology } from '../expression.ts'
 import {
-  actionsOf,
   bareName,
   batched,
   type Moment,
@@ -11,7 +10,6 @@ import {
   quoted,
   sqlName,
   sqlOf,
-  subjectOf,
   wasThere,
 } from '../moment.ts'
 import { held, of } from '../statement.ts'
@@ -107,10 +105,10 @@ ${tables.map((key) => `DROP TABLE ${sqlName(`${key}_del`)};`).join('\n')}`,
     bad: { before: BEFORE, up: 'ALTER TABLE orders DROP COLUMN total;' },
     good: { before: BEFORE, up: 'ALTER TABLE orders RENAME COLUMN total TO total_del;' },
     find: (moment) => {
-      const key = subjectOf(moment)
+      const key = moment.subject
       const { objtype } = of(moment.statement, 'AlterTableStmt') ?? {}
       if (objtype === 'OBJECT_TYPE') return undefined
-      const columns = actionsOf(moment)
+      const columns = moment.actions
         .filter(({ subtype }) => subtype === 'AT_DropColumn')
         .map(({ name = '' }) => name)
         .filter((name) => wasThere(moment, key, name) && !isRetired(name))
@@ -175,9 +173,9 @@ ${tables.map((key) => `DROP TABLE ${sqlName(`${key}_del`)};`).join('\n')}`,
     good: { before: "CREATE TYPE mood AS ENUM ('sad');", up: 'DROP TYPE mood;' },
     find: (moment) => {
       const statement = of(moment.statement, 'DropStmt')
-      const key = subjectOf(moment)
+      const key = moment.subject
       if (moment.statement.kind === 'AlterTableStmt' && wasThere(moment, key)) {
-        const action = actionsOf(moment).find(
+        const action = moment.actions.find(
           ({ subtype, behavior, name = '' }) =>
             behavior === 'DROP_CASCADE' &&
             (subtype === 'AT_DropColumn' || subtype === 'AT_DropConstraint') &&
