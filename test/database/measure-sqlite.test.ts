@@ -44,7 +44,7 @@ const CASES: Readonly<Record<string, string>> = {
   'UPDATE t SET a = (SELECT name FROM p WHERE p.id = t.b)': 't rewrite',
   'UPDATE t SET b = 1 WHERE b IS NULL': 't scan',
   'UPDATE t SET b = 1 WHERE id = 4': 't',
-  'UPDATE t SET b = p.id FROM p WHERE p.name = t.a': 'p, t scan',
+  'UPDATE t SET b = p.id FROM p WHERE p.name = t.a': 'p scan, t',
   'DELETE FROM t': 't rewrite',
   'DELETE FROM t WHERE id NOT IN (SELECT min(id) FROM t GROUP BY c)': 't scan',
   'DELETE FROM p': 'p rewrite, t scan',
