@@ -142,12 +142,17 @@ async function judge(batches: readonly Batch[], options: LintOptions): Promise<V
     return migration && judged ? [{ dialect, migration, judged }] : []
   }
   return {
-    judged: batches.flatMap((batch, i) =>
-      filesOfBatch(batch).flatMap((files) => {
+    judged: batches.flatMap((batch, i) => {
+      const withDown = batch.files.filter(({ down }) => Object.keys(down).length > 0)
+      return filesOfBatch(batch).flatMap((files) => {
         const parts = DIALECTS.flatMap((one) => partOf(files, one, i))
-        return scriptsOf(files, parts, batch, there.value?.measured === true)
-      }),
-    ),
+        return scriptsOf(files, parts, {
+          isRun: there.value?.measured === true,
+          isStray: batch.strays.includes(files),
+          othersHaveDown: withDown.length > 1 || (withDown.length === 1 && withDown[0] !== files),
+        })
+      })
+    }),
     how: {
       ...(here.value && { sqlite: 'measured' }),
       ...(there.value && { postgres: there.value.measured ? 'measured' : 'text' }),
@@ -208,23 +213,31 @@ interface Part {
   readonly judged: Judged
 }
 
-/**
- * The scripts of a migration, each with what was found of it on each database.
- *
- * @param isRun PostgreSQL has run it too
- */
-function scriptsOf(files: Files, all: readonly Part[], batch: Batch, isRun: boolean): JudgedScript[] {
-  const parts = batch.strays.includes(files) ? readable(all) : all
+/** What is to be known of a migration beside its files. */
+interface About {
+  /** PostgreSQL has run it too. */
+  readonly isRun: boolean
+  readonly isStray: boolean
+  readonly othersHaveDown: boolean
+}
+
+/** The scripts of a migration, each with what was found of it on each database. */
+function scriptsOf(
+  files: Files,
+  all: readonly Part[],
+  { isRun, isStray, othersHaveDown }: About,
+): JudgedScript[] {
+  const parts = isStray ? readable(all) : all
   const refused = DIRECTIONS.flatMap((direction) => refusedIn(files, parts, direction, isRun))
-  const isRefused = (dialect: Dialect, direction: Direction) =>
-    refused.some((one) => one.dialect === dialect && one.direction === direction)
+  const refusal = (dialect: Dialect, direction: Direction) =>
+    refused.find((one) => one.dialect === dialect && one.direction === direction)
   const whole: WholeMigration = {
     id: files.id,
-    othersHaveDown: batch.files.some((one) => one !== files && Object.keys(one.down).length > 0),
+    othersHaveDown,
     refused,
     ...Object.fromEntries(
       parts
-        .filter(({ dialect }) => !isRefused(dialect, 'up'))
+        .filter(({ dialect }) => refusal(dialect, 'up') === undefined)
         .map((part) => [part.dialect, sideOf(files, part)]),
     ),
   }
@@ -234,7 +247,7 @@ function scriptsOf(files: Files, all: readonly Part[], batch: Batch, isRun: bool
       const script = scriptOf(files, migration, dialect, direction)
       if (script === undefined) return []
       const others = about.filter((one) => one.dialect === dialect && one.direction === direction)
-      const own = judged[direction].filter((hit) => !isRefused(dialect, direction) || !isRefusal(hit))
+      const own = judged[direction].filter((hit) => !refusal(dialect, direction)?.neutral || !isRefusal(hit))
       return [{ migration: files.id, dialect, script, hits: [...own, ...others.map(({ hit }) => hit)] }]
     }),
   )
@@ -249,16 +262,17 @@ function scriptOf(files: Files, { up, down }: Migration, dialect: Dialect, direc
   return direction === 'up' ? up : down?.()
 }
 
-/** Of a file that is for both databases, what one of them refuses and the other does not, as far as that is known. */
+/** What the databases refuse. Of a file that is for both, it is a matter of the file if only one of them does. */
 function refusedIn(files: Files, parts: readonly Part[], direction: Direction, isRun: boolean): Refused[] {
   const all = parts.map((part) => ({ ...part, hit: part.judged[direction].find(isRefusal) }))
-  if (all.some(({ hit }) => hit !== undefined && !isRun && !isForeign(hit))) return []
-  if (all.length < DIALECTS.length || all.every(({ hit }) => hit !== undefined)) return []
+  const isOneOf = all.length === DIALECTS.length && all.some(({ hit }) => hit === undefined)
   return all.flatMap(({ dialect, migration, judged, hit }): Refused[] => {
     const script = scriptOf(files, migration, dialect, direction)
-    if (hit === undefined || script === undefined || files[direction][dialect] !== undefined) return []
+    if (hit === undefined || script === undefined) return []
+    // What PostgreSQL was not asked it may refuse too.
+    const neutral = isOneOf && files[direction][dialect] === undefined && (isRun || isForeign(hit))
     const before = direction === 'up' ? judged.before : judged.after
-    return [{ dialect, direction, script, neutral: true, before, error: refusalOf(script, hit) }]
+    return [{ dialect, direction, script, neutral, before, error: refusalOf(script, hit) }]
   })
 }
 

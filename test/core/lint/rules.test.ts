@@ -69,8 +69,8 @@ describe('1 the tables of rules', () => {
 
   test('1.2 each says what it finds, why, and what to do, in sentences', () => {
     for (const { id, what, why, safe } of RULES) {
-      assert.match(what, /^[A-Z`].*$/, id)
-      for (const text of [why, safe]) assert.match(text, /^[A-Z"`].*[.]$/, id)
+      assert.match(what, /^\S.*\S$/, id)
+      for (const text of [why, safe]) assert.match(text, /^\S.*[.]$/, id)
     }
   })
 })
@@ -79,6 +79,8 @@ describe('1 the tables of rules', () => {
 const ONE_WAY: Readonly<Record<string, 'text' | 'measured'>> = {
   'opaque-sql': 'text',
   'hidden-work': 'measured',
+  // No server of the tests is of such a version.
+  'concurrent-index-corruption': 'text',
 }
 
 /** About a detail of what is a hazard itself. */
