@@ -6,10 +6,20 @@ const common: RolldownOptions = { platform: 'node', checks: { ineffectiveDynamic
 /**
  * Both outputs lie as deep as the folders of src/, so that the way to migrations/ is the same. What `pg` belongs to
  * is a file of its own, and so are the backups of each database, which load much of Node, and what compares, draws and
- * writes schemas; all else is one, since each file more is a millisecond at every start.
+ * writes schemas; so is what lints, with PostgreSQL's grammar and of SQLite apart, and what these have in common with
+ * the schemas; all else is one, since each file more is a millisecond at every start.
  */
 const SCHEMA =
   /src\/(core\/(schema\/(?!difference)|nexflow)|commands\/(carry|check|drift|parity|replay|rows|schema|stage|translate|trial|types|verify|wanted)\.|database\/(shadow|embedded|sqlite\/(shadow|introspect|catalog|read)))/
+
+const LINT =
+  /src\/(core\/lint\/(?!rule\.|severity|sqlite)|commands\/lint(?!-(sqlite|measured))|cli\/findings|database\/postgres\/(script|errors)\.)/
+
+const LINT_SQLITE = /src\/(core\/lint\/sqlite|commands\/lint-sqlite|database\/probe)/
+
+const LINT_MEASURED = /src\/commands\/lint-measured/
+
+const MODEL = /src\/core\/schema\/(model|kinds|tokens|difference|convert\/ast|sql\/names)\./
 
 const MAIN = /rolldown.runtime|src\/(?!cli\/(bin|help)|database\/(postgres|sqlite\/backup))/
 
@@ -30,12 +40,18 @@ export default defineConfig([
       chunkFileNames: '[name].cjs',
       codeSplitting: {
         groups: [
+          // A group takes with it what its files import, unless it is in one of a higher priority.
           {
             name: 'main',
-            priority: 2,
-            test: (id) => MAIN.test(id) && !SCHEMA.test(id),
+            priority: 5,
+            test: (id) =>
+              MAIN.test(id) && ![SCHEMA, LINT, LINT_SQLITE, LINT_MEASURED].some((one) => one.test(id)),
           },
-          { name: 'schema', priority: 1, test: SCHEMA },
+          { name: 'model', priority: 4, test: MODEL },
+          { name: 'lint', priority: 3, test: LINT },
+          { name: 'schema', priority: 2, test: SCHEMA },
+          { name: 'lint-sqlite', priority: 1, test: LINT_SQLITE },
+          { name: 'lint-measured', priority: 1, test: LINT_MEASURED },
           { name: 'postgres', test: /node_modules|src\/database\/postgres\/(?!backup)/ },
         ],
       },

@@ -1,9 +1,11 @@
 import type { DriftOptions, DriftResult } from './commands/drift.ts'
+import type { LintOptions, LintResult } from './commands/lint.ts'
 import type { ParityOptions, ParityResult } from './commands/parity.ts'
 import type { SchemaOptions, SchemaResult } from './commands/schema.ts'
 import type { TranslateOptions, TranslateResult } from './commands/translate.ts'
 import type { TypesOptions, TypesResult } from './commands/types.ts'
 import type { VerifyOptions, VerifyResult } from './commands/verify.ts'
+import type { Rule } from './core/lint/rule.ts'
 import type { Pair } from './core/schema/pairs.ts'
 
 export { type BackupOptions, type BackupResult, backup } from './commands/backup.ts'
@@ -12,6 +14,7 @@ export type { DoneStep, PlannedStep } from './commands/change.ts'
 export { type DownOptions, type DownResult, down } from './commands/down.ts'
 export type { DriftOptions, DriftResult, Remedy } from './commands/drift.ts'
 export { type Kept, keptText } from './commands/keep.ts'
+export type { LintOptions, LintResult } from './commands/lint.ts'
 export { type NewOptions, type NewResult, newMigration } from './commands/new.ts'
 export {
   type DatabaseOf,
@@ -54,12 +57,16 @@ export type { BackupPlace } from './core/backup.ts'
 export {
   type AcceptedParity,
   type BackupSettings,
+  type LintSettings,
   loadSettings,
   type PostgresSettings,
   type Settings,
   type SettingsOptions,
 } from './core/config.ts'
 export { CODES, type Code, MigrateError } from './core/errors.ts'
+export type { Finding } from './core/lint/lint.ts'
+export type { Example, Rule, Severity, Topic } from './core/lint/rule.ts'
+export type { FailOn, Severities } from './core/lint/severity.ts'
 export type { Dialect, MigrationFile, MigrationSource } from './core/migrations.ts'
 /** The types of Nexflow's tables: `Nexflow.SqliteUser`, `Nexflow.PostgresDatabase`, … */
 export type * as Nexflow from './core/nexflow.ts'
@@ -110,6 +117,18 @@ export { type GivenBack, type Stash, stashLabel } from './database/stash.ts'
  */
 export async function drift(options?: DriftOptions): Promise<DriftResult> {
   return (await import('./commands/drift.ts')).drift(options)
+}
+
+/**
+ * Looks for what would block the service, lose data, break running code or fail: in each migration, with the schema
+ * that is there before it. PostgreSQL's statements are run on a shadow database where there is one to be had, else
+ * judged by their text; SQLite's are run in memory.
+ *
+ * @throws USAGE, UNKNOWN_ID, CONFIG, DIRECTIVE, ONE_DIALECT, NO_UP, TOOL, ABORTED; the codes of the files: see
+ *   `readMigrations`; those of the connection to a server that was named
+ */
+export async function lint(options?: LintOptions): Promise<LintResult> {
+  return (await import('./commands/lint.ts')).lint(options)
 }
 
 /**
@@ -164,4 +183,9 @@ export async function verify(options?: VerifyOptions): Promise<VerifyResult> {
 /** What counts as equal between SQLite and PostgreSQL: the table that `parity` compares by. */
 export async function pairs(): Promise<readonly Pair[]> {
   return (await import('./core/schema/pairs.ts')).PAIRS
+}
+
+/** What `lint` looks for: the table that docs/rules.md is made from. */
+export async function rules(): Promise<readonly Rule[]> {
+  return (await import('./core/lint/rules.ts')).RULES
 }

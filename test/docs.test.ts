@@ -356,6 +356,8 @@ const TYPES: Readonly<Record<string, readonly [file: string, type: string]>> = {
   Exception: ['index.ts', 'Exception'],
   DriftResult: ['index.ts', 'DriftResult'],
   Remedy: ['index.ts', 'Remedy'],
+  LintResult: ['index.ts', 'LintResult'],
+  Finding: ['index.ts', 'Finding'],
   VerifyResult: ['index.ts', 'VerifyResult'],
   NewResult: ['index.ts', 'NewResult'],
   TranslateResult: ['index.ts', 'TranslateResult'],

@@ -4,6 +4,8 @@ import {
   type Dialect,
   down,
   drift,
+  type FailOn,
+  lint,
   loadSettings,
   MigrateError,
   newMigration,
@@ -237,6 +239,43 @@ export const COMMANDS: Readonly<Record<string, Command>> = {
       return { result, text: parityText(result), status: result.equal ? 0 : 3 }
     },
   },
+  lint: {
+    usage: 'lint [FILE|ID…]',
+    does: 'find what would block the service, lose data, break or fail; exit with 3 if something would',
+    options: {
+      since: {
+        value: 'REV',
+        does: 'only what has come or changed since the branch left this revision of git',
+      },
+      dialect: { value: 'sqlite|postgres', does: 'only on this database' },
+      format: { value: 'text|json|github|sarif', does: 'for people (default), or for programs' },
+      'fail-on': {
+        value: 'info|warning|error|never',
+        does: 'how bad a finding must be for the exit status 3 (default error)',
+      },
+      static: { does: 'judge PostgreSQL from the text alone, without a shadow database' },
+      shadow: SHADOW,
+    },
+    run: async (words, values) => {
+      const format = formatOf(values)
+      const { database, lint: own = {} } = await settings(values)
+      const failOn = (values['fail-on'] ?? own.failOn) as FailOn | undefined
+      const result = await lint({
+        ...(await shadowed(values)),
+        ...(database !== undefined && { database }),
+        ...dialectOf(values),
+        ...(words.length > 0 && { files: words }),
+        ...(values.since !== undefined && { since: String(values.since) }),
+        ...(own.rules && { rules: own.rules }),
+        ...(failOn !== undefined && { failOn }),
+        static: values.static === true,
+      })
+      const status = result.ok ? 0 : 3
+      if (values.json === true) return { result, text: '', status }
+      const { findingsAs } = await import('./findings.ts')
+      return { result, text: await findingsAs(format, result), status }
+    },
+  },
   drift: {
     usage: 'drift',
     does: 'compare the schema of the database with that of its history; exit with 3 if they differ',
@@ -444,6 +483,17 @@ function dialectOf({ dialect }: Values): { dialect?: Dialect } {
   if (dialect !== 'sqlite' && dialect !== 'postgres')
     throw usage(`there is no dialect ${dialect}`, 'write sqlite or postgres')
   return { dialect }
+}
+
+const FORMATS = ['text', 'json', 'github', 'sarif'] as const
+
+/** @throws USAGE */
+function formatOf({ format = 'text', json }: Values): (typeof FORMATS)[number] {
+  const found = FORMATS.find((one) => one === format)
+  if (found === undefined) throw usage(`there is no format ${format}`, `write one of ${FORMATS.join(', ')}`)
+  if (json === true && found !== 'text' && found !== 'json')
+    throw usage(`--json and --format ${found} cannot be given together`)
+  return found
 }
 
 /** Where the config file puts backups. */

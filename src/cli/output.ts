@@ -35,7 +35,11 @@ import {
 type Stream = NodeJS.WriteStream
 
 /** Colors where the stream is a terminal and NO_COLOR is not set. */
-function paint(style: 'red' | 'green' | 'yellow' | 'bold' | 'dim', text: string, stream: Stream): string {
+export function paint(
+  style: 'red' | 'green' | 'yellow' | 'bold' | 'dim',
+  text: string,
+  stream: Stream,
+): string {
   return styleText(style, text, { stream })
 }
 

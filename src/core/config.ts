@@ -3,6 +3,8 @@ import { dirname, isAbsolute, join, resolve } from 'node:path'
 import { parseEnv } from 'node:util'
 import { type BackupPlace, isKeep } from './backup.ts'
 import { MigrateError } from './errors.ts'
+import { SEVERITIES } from './lint/rule.ts'
+import { FAIL_ON, type FailOn, type Severities } from './lint/severity.ts'
 import { DIALECTS } from './migrations.ts'
 import type { AcceptedPair, Exception } from './schema/pairs.ts'
 import { shortest } from './text.ts'
@@ -28,6 +30,14 @@ export interface PostgresSettings {
   readonly statementTimeout?: number
 }
 
+/** What a project asks of `lint`. */
+export interface LintSettings {
+  /** The severities of rules, by their ids. */
+  readonly rules?: Severities
+  /** How bad a finding must be for `lint` to fail. Default: `error`. */
+  readonly failOn?: FailOn
+}
+
 /** Where the database and the migrations are, as far as anybody has said. */
 export interface Settings {
   /** A URL or a path. */
@@ -44,10 +54,13 @@ export interface Settings {
   readonly parity?: AcceptedParity
   /** Types that columns get in the other database, by `table.column`. Only the config file says. */
   readonly columns?: Readonly<Record<string, string>>
+  /** Only the config file says. */
+  readonly lint?: LintSettings
 }
 
 /** What is said to `loadSettings`. */
-export interface SettingsOptions extends Omit<Settings, 'backup' | 'postgres' | 'parity' | 'columns'> {
+export interface SettingsOptions
+  extends Omit<Settings, 'backup' | 'postgres' | 'parity' | 'columns' | 'lint'> {
   /** A config file; without, the first of config.yml, config.yaml and config.json in `cwd`. */
   readonly config?: string
   /** Environment; `.env` in `cwd` adds what it lacks. Default: `process.env`, to which `.env` is added too. */
@@ -71,7 +84,7 @@ export async function loadSettings(options: SettingsOptions = {}): Promise<Setti
   const database = options.database ?? (env.DATABASE_URL || config.database)
   const dir = options.dir ?? config.dir
   const shadow = options.shadow ?? (env.SHADOW_DATABASE_URL || config.shadow)
-  const { backup, postgres, parity, columns } = config
+  const { backup, postgres, parity, columns, lint } = config
   return {
     ...(database !== undefined && { database }),
     ...(dir !== undefined && { dir }),
@@ -80,6 +93,7 @@ export async function loadSettings(options: SettingsOptions = {}): Promise<Setti
     ...(postgres !== undefined && { postgres }),
     ...(parity !== undefined && { parity }),
     ...(columns !== undefined && { columns }),
+    ...(lint !== undefined && { lint }),
   }
 }
 
@@ -92,7 +106,7 @@ function loadEnvFile(file: string, env: NodeJS.ProcessEnv): void {
 /** An error of the config file: what is wrong and what to do. */
 type Refuse = (message: string, hint: string) => MigrateError
 
-/** What the file says in `database`, `backup`, `postgres`, `shadow`, `parity` and `translate`. Paths are relative to the file's folder. */
+/** What the file says in `database`, `backup`, `postgres`, `shadow`, `parity`, `translate` and `lint`. Paths are relative to the file's folder. */
 async function readConfig(file: string, env: NodeJS.ProcessEnv): Promise<Settings> {
   const refuse: Refuse = (message, hint) =>
     new MigrateError('CONFIG', `${shortest(file)}: ${message}`, { file: shortest(file), hint })
@@ -104,6 +118,7 @@ async function readConfig(file: string, env: NodeJS.ProcessEnv): Promise<Setting
     ...readShadow(document, env, refuse),
     ...(await readParity(document, refuse)),
     ...readTranslate(document, refuse),
+    ...readLint(document, refuse),
   }
 }
 
@@ -248,6 +263,27 @@ function readTranslate(document: unknown, refuse: Refuse): Settings {
     throw refuse('translate.columns is no list of columns and types', `write translate: ${form}`)
   }
   return { columns: columns as Record<string, string> }
+}
+
+/** `lint: { rules: { ID: SEVERITY }, fail_on: SEVERITY }`. Whether there are such rules, `lint` knows. */
+function readLint(document: unknown, refuse: Refuse): Settings {
+  const form = '{ rules: { RULE: warning }, fail_on: error }'
+  const { rules, fail_on } = section(document, 'lint', form, refuse)
+  const all = isRecord(rules) ? Object.entries(rules) : []
+  if (rules !== undefined && rules !== null && !isRecord(rules))
+    throw refuse('lint.rules is no list of rules and severities', `write lint: ${form}`)
+  for (const [rule, severity] of all) {
+    if (SEVERITIES.some((one) => one === severity)) continue
+    throw refuse(`lint.rules.${rule} is ${JSON.stringify(severity)}`, `write one of ${SEVERITIES.join(', ')}`)
+  }
+  const failOn = FAIL_ON.find((one) => one === fail_on)
+  if (failOn !== (fail_on ?? undefined))
+    throw refuse(`lint.fail_on is ${JSON.stringify(fail_on)}`, `write one of ${FAIL_ON.join(', ')}`)
+  const lint: LintSettings = {
+    ...(all.length > 0 && { rules: rules as Severities }),
+    ...(failOn !== undefined && { failOn }),
+  }
+  return Object.keys(lint).length > 0 ? { lint } : {}
 }
 
 async function parse(file: string, refuse: Refuse): Promise<unknown> {

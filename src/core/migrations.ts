@@ -39,31 +39,40 @@ export type MigrationSource = string | URL | readonly MigrationFile[]
  * @throws DIRECTORY, FILE_NAME, DUPLICATE_VERSION, ONE_DIALECT, NO_UP
  */
 export function readMigrations(source: MigrationSource, dialect: Dialect): Migration[] {
-  return readFiles(source).map(({ id, version, up: ups, down: downs }) => {
-    const up = ups[dialect] ?? ups.neutral
-    const down = downs[dialect] ?? downs.neutral
-    if (ups.neutral === undefined) refuseOneDialect(id, ups)
-    if (up === undefined) throw noUp(id, down?.file ?? id)
-    const readUp = once(() => {
-      // The stamp first: a file that changes while it is read must not go by its later one.
-      const stamp = up.path && stampOf(up.path)
-      return { ...readScript(up), stamp }
-    })
-    const readDown = down && once(() => readScript(down))
-    return {
-      id,
-      version,
-      get up() {
-        return readUp()
-      },
-      get stamp() {
-        return up.path && stampOf(up.path)
-      },
-      get down() {
-        return readDown ?? impliedDown(readUp())
-      },
-    }
+  return readFiles(source).map((files) => {
+    if (files.up.neutral === undefined) refuseOneDialect(files.id, files.up)
+    return migrationOf(files, dialect)
   })
+}
+
+/**
+ * A migration of one dialect, whether or not it has files for the other.
+ *
+ * @throws NO_UP
+ */
+export function migrationOf({ id, version, up: ups, down: downs }: Files, dialect: Dialect): Migration {
+  const up = ups[dialect] ?? ups.neutral
+  const down = downs[dialect] ?? downs.neutral
+  if (up === undefined) throw noUp(id, down?.file ?? id)
+  const readUp = once(() => {
+    // The stamp first: a file that changes while it is read must not go by its later one.
+    const stamp = up.path && stampOf(up.path)
+    return { ...readScript(up), stamp }
+  })
+  const readDown = down && once(() => readScript(down))
+  return {
+    id,
+    version,
+    get up() {
+      return readUp()
+    },
+    get stamp() {
+      return up.path && stampOf(up.path)
+    },
+    get down() {
+      return readDown ?? impliedDown(readUp())
+    },
+  }
 }
 
 /**
@@ -274,7 +283,12 @@ function refuseSharedNumbers(ordered: readonly Files[]): void {
   })
 }
 
-function refuseOneDialect(id: string, up: Slots): void {
+/**
+ * Refuses a migration that one database has and the other has not.
+ *
+ * @throws ONE_DIALECT
+ */
+export function refuseOneDialect(id: string, up: Slots): void {
   const has = DIALECTS.find((dialect) => up[dialect] !== undefined)
   const lacks = DIALECTS.find((dialect) => up[dialect] === undefined)
   if (has === undefined || lacks === undefined) return

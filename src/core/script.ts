@@ -23,8 +23,18 @@ export interface Script {
   readonly nothing?: string
   /** `-- translate: <table.column> <type>`: the types that columns have in the other database. */
   readonly hints?: Readonly<Record<string, string>>
+  /** `-- lint: ignore <rule> <reason>`: what is not to be told of this script. */
+  readonly ignores?: readonly Ignore[]
   /** Tables that are not dropped when the script says so, but renamed. */
   readonly parks?: ReadonlyMap<string, string>
+}
+
+/** A rule that does not hold for a script. */
+export interface Ignore {
+  readonly rule: string
+  readonly reason: string
+  /** Where the directive stands, in characters. */
+  readonly at: number
 }
 
 /** The directives: what stands behind `-- migrate:` or `-- lint:`, and what each must be followed by. */
@@ -39,6 +49,9 @@ const DIRECTIVES = {
 type Directive = keyof typeof DIRECTIVES
 
 const DIRECTIVE_LINE = /^[ \t]*--[ \t]*(migrate|lint|translate):[ \t]*(.*?)[ \t]*$/
+
+/** What stands behind `-- lint: ignore`. */
+const IGNORE = /^(\S+)\s+(\S.*)$/
 
 /** What stands behind `-- translate:`. */
 const HINT = /^(\S+\.\S+)\s+(\S.*)$/
@@ -65,7 +78,7 @@ export function parseScript(file: string, raw: string): Script {
     )
   }
   const checksum = checksumOf(text)
-  const { directives, hints, batch, body } = readDirectives(file, text)
+  const { directives, hints, ignores, batch, body } = readDirectives(file, text)
   const reason = directives.get('migrate: irreversible')
   const nothing = directives.get('migrate: nothing')
   const statements = skipBlank(text, body)
@@ -90,6 +103,7 @@ export function parseScript(file: string, raw: string): Script {
     ...(reason !== undefined && { irreversible: reason }),
     ...(nothing !== undefined && { nothing }),
     ...(Object.keys(hints).length > 0 && { hints }),
+    ...(ignores.length > 0 && { ignores }),
   }
 }
 
@@ -171,12 +185,19 @@ function invalidLine(bytes: Buffer): number {
   }
 }
 
-/** Directives stand in the comment lines at the top; `body` is where those end. */
-function readDirectives(
-  file: string,
-  text: string,
-): { directives: Map<Directive, string>; hints: Record<string, string>; batch?: number; body: number } {
+/** What the directives of a script say. */
+interface Directives {
+  readonly directives: ReadonlyMap<Directive, string>
+  readonly hints: Readonly<Record<string, string>>
+  readonly ignores: readonly Ignore[]
+  readonly batch?: number
+  /** Where the comment lines at the top end, in which they stand. */
+  readonly body: number
+}
+
+function readDirectives(file: string, text: string): Directives {
   const directives = new Map<Directive, string>()
+  const ignores: Ignore[] = []
   let batch: number | undefined
   const hints: Record<string, string> = {}
   let body = 0
@@ -191,20 +212,22 @@ function readDirectives(
       hints[column] = type
     } else if (found) {
       const { directive, rest } = readDirective(`${found[1]}: ${found[2]}`, file, text, body)
-      directives.set(directive, rest)
+      const [, rule = '', reason = ''] = IGNORE.exec(rest) ?? []
+      if (directive === 'lint: ignore') ignores.push({ rule, reason, at: body })
+      else directives.set(directive, rest)
       if (directive === 'migrate: batch') batch = readRows(rest, file, text, body)
     }
     body = end === -1 ? text.length : end + 1
   }
-  const below = /^[ \t]*--[ \t]*(?:migrate:|translate:[ \t]*\S+\.\S+[ \t]+\S)/m
-  const stray = /migrate:|translate:/.test(text) && below.exec(text.slice(body))
+  const below = /^[ \t]*--[ \t]*(?:migrate:|translate:[ \t]*\S+\.\S+[ \t]+\S|lint:[ \t]*ignore)/m
+  const stray = /migrate:|translate:|lint:/.test(text) && below.exec(text.slice(body))
   if (stray) {
     throw new MigrateError('DIRECTIVE', `a directive in ${file} stands below the first statement`, {
       ...place(file, text, body + stray.index),
       hint: 'move it to the comment lines at the top of the file',
     })
   }
-  return { directives, hints, ...(batch !== undefined && { batch }), body }
+  return { directives, hints, ignores, ...(batch !== undefined && { batch }), body }
 }
 
 function readRows(rest: string, file: string, text: string, offset: number): number {

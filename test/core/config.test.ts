@@ -180,3 +180,28 @@ describe('5 how other sessions are waited for', () => {
     }
   })
 })
+
+describe('6 lint', () => {
+  const read = (text: string) =>
+    withFolder(async (cwd) => {
+      writeFileSync(join(cwd, 'config.yml'), text)
+      return (await loadSettings({ env: {}, cwd })).lint
+    })
+
+  test('6.1 severities of rules, and how bad a finding must be', async () => {
+    assert.equal(await read('lint: { other: 1 }'), undefined)
+    assert.deepEqual(await read('lint: { rules: { drop-table: off, truncate: info }, fail_on: warning }'), {
+      rules: { 'drop-table': 'off', truncate: 'info' },
+      failOn: 'warning',
+    })
+  })
+
+  for (const [text, says] of [
+    ['lint: strict', /"lint" is no section/],
+    ['lint: { rules: [drop-table] }', /lint\.rules is no list/],
+    ['lint: { rules: { drop-table: fatal } }', /lint\.rules\.drop-table is "fatal"/],
+    ['lint: { fail_on: 3 }', /lint\.fail_on is 3/],
+  ] as const) {
+    test(`6.2 ${text}`, () => assert.rejects(read(text), { code: 'CONFIG', message: says }))
+  }
+})

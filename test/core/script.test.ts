@@ -91,7 +91,15 @@ describe('2 directives', () => {
     assert.equal(parse('-- a comment\n\n-- migrate: no-transaction\nSELECT 1').transaction, false)
     assert.equal(parse('-- migrate: irreversible the rows are gone\n').irreversible, 'the rows are gone')
     assert.equal(parse('--migrate:nothing  SQLite has no types \n').nothing, 'SQLite has no types')
-    assert.equal(parse('-- lint: ignore drop-table it is empty\r\nDROP TABLE a').transaction, true)
+    assert.deepEqual(
+      parse('-- lint: ignore drop-table it is empty\r\n--lint: ignore truncate  so  is it \nDROP TABLE a')
+        .ignores,
+      [
+        { rule: 'drop-table', reason: 'it is empty', at: 0 },
+        { rule: 'truncate', reason: 'so  is it', at: 39 },
+      ],
+    )
+    assert.equal(parse('SELECT 1').ignores, undefined)
   })
 
   test('2.2 an unknown one suggests the nearest', () => {
@@ -118,8 +126,10 @@ describe('2 directives', () => {
     refuses('DELETE FROM a;\n-- migrate: batch 10\n', 'DIRECTIVE', 2, /top/)
   })
 
-  test('2.4 one below the first statement', () =>
-    refuses('SELECT 1;\n-- migrate: no-transaction\n', 'DIRECTIVE', 2, /top/))
+  test('2.4 one below the first statement', () => {
+    refuses('SELECT 1;\n-- migrate: no-transaction\n', 'DIRECTIVE', 2, /top/)
+    refuses('SELECT 1;\n-- lint: ignore drop-table it is empty\n', 'DIRECTIVE', 2, /top/)
+  })
 
   test('2.5 nothing, and yet a statement', () =>
     refuses('-- migrate: nothing none\nSELECT 1;', 'DIRECTIVE', 2))

@@ -205,7 +205,14 @@ async function read(text: string): Promise<Statement[]> {
 }
 
 /** PostgreSQL's own grammar, loaded when a script needs reading. */
-export async function grammar() {
+export function grammar() {
+  loaded ??= load()
+  return loaded
+}
+
+let loaded: ReturnType<typeof load> | undefined
+
+async function load() {
   const parser = await import('libpg-query')
   await parser.loadModule()
   return parser

@@ -135,7 +135,7 @@ export class Catalog {
       domains: [...this.#domains.values()],
       sequences: [...this.#sequences.values()],
       functions: [...this.#routines.values()].map(({ volatility: _, ...routine }) => routine),
-      tables: [...this.#tables.values()].map(({ notNulls: _, policy: __, ...table }) => table),
+      tables: [...this.#tables.values()].map(tableOf),
       views: [...this.#views.values()],
       triggers: [...this.#triggers.values()],
     }
@@ -1111,6 +1111,13 @@ const APPLY: Readonly<Record<string, (catalog: Catalog, node: Tree) => void>> = 
     const statement = of({ kind: 'VariableSetStmt', node }, 'VariableSetStmt')
     catalog.set(statement?.name?.toLowerCase() ?? '', statement?.args ?? [])
   },
+}
+
+/** Without what only this catalog knows. Of many tables, few have it. */
+function tableOf(relation: Relation): Table {
+  if (relation.notNulls === undefined && relation.policy === undefined) return relation
+  const { notNulls: _, policy: __, ...table } = relation
+  return table
 }
 
 function copyInto<K, V>(to: Map<K, V>, from: ReadonlyMap<K, V>): void {
