@@ -1016,6 +1016,12 @@ export const CASES: readonly Case[] = [
     hazard: [],
   },
   { name: 'update one by a unique column', up: "UPDATE users SET age = 0 WHERE email = 'a@b';", hazard: [] },
+  { name: 'delete this one or that', up: 'DELETE FROM users WHERE id = 1 OR users.id = 2;', hazard: [] },
+  {
+    name: 'delete this one or many',
+    up: "DELETE FROM users WHERE id = 1 OR name = 'x';",
+    hazard: ['unbatched-change'],
+  },
   { name: 'update a range of keys', up: 'UPDATE users SET age = 0 WHERE id BETWEEN 1 AND 5000;', hazard: [] },
   {
     name: 'update with a limit',

@@ -20,7 +20,7 @@ const rewritten = ({ table, lock }: Cause) =>
   `every row of ${table} and its indexes are written anew under ${lock}`
 
 function batchOf(table: string, column: string, value: string): string {
-  return `-- in a second migration:\n-- migrate: batch 1000\nUPDATE ${sqlName(table)} SET ${quoted(column)} = ${value} WHERE ${quoted(column)} IS NULL;`
+  return `-- in a migration of its own:\n-- migrate: batch 1000\nUPDATE ${sqlName(table)} SET ${quoted(column)} = ${value} WHERE ${quoted(column)} IS NULL;`
 }
 
 /** A new column beside the old one: expand, fill, switch, contract. */

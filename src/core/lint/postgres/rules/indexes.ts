@@ -1,7 +1,19 @@
+import { nameOf } from '../../../schema/model.ts'
 import { namesOf } from '../catalog.ts'
 import { hasOption } from '../effects.ts'
-import { lockRule, type Moment, NO_TRANSACTION, type PostgresRule, sqlName, sqlOf } from '../moment.ts'
-import { of } from '../statement.ts'
+import { expressionText } from '../expression.ts'
+import {
+  bareName,
+  lockRule,
+  type Moment,
+  NO_TRANSACTION,
+  type PostgresRule,
+  quoted,
+  SECOND,
+  sqlName,
+  sqlOf,
+} from '../moment.ts'
+import { held, of } from '../statement.ts'
 
 const BEFORE = 'CREATE TABLE orders (id bigint PRIMARY KEY, placed_on date);'
 
@@ -15,12 +27,24 @@ export function concurrently(moment: Moment): string {
 }
 
 /** A partitioned table takes no index CONCURRENTLY: its parts do. */
-export function indexOfParts(key: string): string {
-  const table = sqlName(key)
-  return `CREATE INDEX parent_index ON ONLY ${table} (…);
-${NO_TRANSACTION}, in a second migration, for each part:
-CREATE INDEX CONCURRENTLY part_index ON part (…);
-ALTER INDEX parent_index ATTACH PARTITION part_index;`
+export function indexOfParts(key: string, { statement, catalog }: Moment): string {
+  const { idxname, unique, accessMethod = 'btree', indexParams = [] } = of(statement, 'IndexStmt') ?? {}
+  const columns = indexParams.map((part) => {
+    const { name, expr } = held(part, 'IndexElem') ?? {}
+    return name === undefined ? `(${expressionText(expr)})` : quoted(name)
+  })
+  const words = unique ? 'CREATE UNIQUE INDEX' : 'CREATE INDEX'
+  const how = `${accessMethod === 'btree' ? '' : ` USING ${accessMethod}`} (${columns.join(', ')})`
+  const name = quoted(idxname ?? `${bareName(key)}_idx`)
+  const parts = catalog.partitions(key).map(nameOf)
+  const steps = (parts.length > 0 ? parts : [`${key}_part`]).map((part) => {
+    const index = quoted(`${bareName(part)}_${bareName(idxname ?? 'idx')}`)
+    return `${words} CONCURRENTLY ${index} ON ${sqlName(part)}${how};\nALTER INDEX ${name} ATTACH PARTITION ${index};`
+  })
+  return `${words} ${name} ON ONLY ${sqlName(key)}${how};
+${SECOND}
+${NO_TRANSACTION}
+${steps.join('\n')}`
 }
 
 export const INDEX_RULES: readonly PostgresRule[] = [
@@ -39,7 +63,9 @@ export const INDEX_RULES: readonly PostgresRule[] = [
     ({ table }, moment) => ({
       message: `CREATE INDEX reads all of ${table} under SHARE: nobody writes to it until the index is built`,
       safe:
-        moment.catalog.table(table)?.partitionBy === undefined ? concurrently(moment) : indexOfParts(table),
+        moment.catalog.table(table)?.partitionBy === undefined
+          ? concurrently(moment)
+          : indexOfParts(table, moment),
     }),
   ),
   lockRule(

@@ -1,3 +1,8 @@
+import type { Node, PartitionBoundSpec } from 'libpg-query'
+import type { Catalog } from '../catalog.ts'
+import type { Cause, Told } from '../effects.ts'
+import { expressionText } from '../expression.ts'
+import type { Moment } from '../moment.ts'
 import { lockRule, NO_TRANSACTION, type PostgresRule, SECOND, sqlName, sqlOf } from '../moment.ts'
 import { held, of } from '../statement.ts'
 
@@ -7,6 +12,30 @@ CREATE TABLE events_rest PARTITION OF events DEFAULT;`
 const VIEW = `${BEFORE}
 CREATE MATERIALIZED VIEW totals AS SELECT id, total FROM orders;
 CREATE UNIQUE INDEX totals_id ON totals (id);`
+
+/** What a partition's bound says of its rows, for a key of one column. */
+function boundCheck(key: string | undefined, bound: PartitionBoundSpec | undefined): string {
+  const [column = ''] = /^\w+ \(([^,()]+)\)$/.exec(key ?? '')?.slice(1) ?? []
+  const texts = (datums: readonly Node[] = []) => datums.map((datum) => expressionText(datum))
+  if (column === '' || bound?.is_default) return '…what its rows have in common…'
+  const list = texts(bound?.listdatums)
+  if (list.length > 0) return `${column} IN (${list.join(', ')})`
+  const [from, to] = [texts(bound?.lowerdatums)[0], texts(bound?.upperdatums)[0]]
+  const ends = [
+    ...(from === undefined || from === 'minvalue' ? [] : [`${column} >= ${from}`]),
+    ...(to === undefined || to === 'maxvalue' ? [] : [`${column} < ${to}`]),
+  ]
+  return [`${column} IS NOT NULL`, ...ends].join(' AND ')
+}
+
+/** A CHECK that lets a partition come in without a look at the rows. */
+function provenFirst(table: string, check: string, rest: string): string {
+  return `ALTER TABLE ${sqlName(table)} ADD CONSTRAINT partition_bound CHECK (${check}) NOT VALID;
+${SECOND}
+ALTER TABLE ${sqlName(table)} VALIDATE CONSTRAINT partition_bound;
+-- in a third migration:
+${rest}`
+}
 
 export const TABLE_RULES: readonly PostgresRule[] = [
   lockRule(
@@ -41,11 +70,7 @@ CREATE TABLE events_2024 (id bigint, day date NOT NULL, CHECK (day >= '2024-01-0
     },
     (cause, moment) => ({
       message: `every row of ${cause.table} is looked at under ${cause.lock}, because no valid CHECK tells which rows it has: nobody reads or writes it meanwhile`,
-      safe: `ALTER TABLE ${sqlName(cause.table)} ADD CONSTRAINT attach_bound CHECK (…the bound, or what it leaves out…) NOT VALID;
-${SECOND}
-ALTER TABLE ${sqlName(cause.table)} VALIDATE CONSTRAINT attach_bound;
--- in a third migration:
-${sqlOf(moment)};`,
+      safe: attachSteps(cause, moment),
     }),
   ),
   lockRule(
@@ -67,12 +92,7 @@ ${sqlOf(moment)};`,
       const parent = catalog.keyOf(held(of(statement, 'CreateStmt')?.inhRelations?.[0], 'RangeVar'))
       return {
         message: `every row of the default partition ${cause.table} is looked at under ${cause.lock}: nobody reads or writes it, or ${parent}, meanwhile`,
-        safe: `ALTER TABLE ${sqlName(cause.table)} ADD CONSTRAINT leaves_out CHECK (NOT (…the bound…)) NOT VALID;
-${SECOND}
-ALTER TABLE ${sqlName(cause.table)} VALIDATE CONSTRAINT leaves_out;
--- in a third migration:
-CREATE TABLE ${sqlName(cause.other ?? 'part')} (LIKE ${sqlName(parent)} INCLUDING ALL, CHECK (…the bound…));
-ALTER TABLE ${sqlName(parent)} ATTACH PARTITION ${sqlName(cause.other ?? 'part')} FOR VALUES …;`,
+        safe: createSteps(cause, parent, statement, catalog),
       }
     },
   ),
@@ -157,3 +177,41 @@ CREATE TABLE events_2024 PARTITION OF events FOR VALUES FROM ('2024-01-01') TO (
     },
   ),
 ]
+
+function attachSteps({ table, other = '' }: Cause, moment: Moment): string {
+  const part = held(
+    moment.actions.find(({ subtype }) => subtype === 'AT_AttachPartition')?.def,
+    'PartitionCmd',
+  )
+  const check = boundCheck(moment.catalog.table(other)?.partitionBy, part?.bound)
+  const isNew = moment.catalog.keyOf(part?.name) === table
+  return provenFirst(table, isNew ? check : `NOT (${check})`, `${sqlOf(moment)};`)
+}
+
+function createSteps(
+  { table, other = '' }: Cause,
+  parent: string,
+  statement: Told,
+  catalog: Catalog,
+): string {
+  const bound = of(statement, 'CreateStmt')?.partbound
+  const check = boundCheck(catalog.table(parent)?.partitionBy, bound)
+  return provenFirst(
+    table,
+    `NOT (${check})`,
+    `CREATE TABLE ${sqlName(other)} (LIKE ${sqlName(parent)} INCLUDING ALL, CHECK (${check}));
+ALTER TABLE ${sqlName(parent)} ATTACH PARTITION ${sqlName(other)} FOR VALUES ${valuesText(bound)};`,
+  )
+}
+
+/** What stands behind FOR VALUES. */
+function valuesText({
+  listdatums = [],
+  lowerdatums = [],
+  upperdatums = [],
+}: PartitionBoundSpec = {}): string {
+  const texts = (datums: readonly Node[]) => datums.map((datum) => expressionText(datum)).join(', ')
+  return listdatums.length > 0
+    ? `IN (${texts(listdatums)})`
+    : `FROM (${texts(lowerdatums)}) TO (${texts(upperdatums)})`
+}

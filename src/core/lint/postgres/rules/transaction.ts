@@ -200,7 +200,8 @@ export const TRANSACTION_RULES: readonly PostgresRule[] = [
       before: 'CREATE TABLE events (id bigint, day date) PARTITION BY RANGE (day);',
       up: 'CREATE INDEX events_day ON ONLY events (day);',
     },
-    find: ({ statement, catalog }) => {
+    find: (moment) => {
+      const { statement, catalog } = moment
       const [made, dropped] = [of(statement, 'IndexStmt'), of(statement, 'DropStmt')]
       const tables = made?.concurrent
         ? [catalog.keyOf(made.relation)]
@@ -213,7 +214,7 @@ export const TRANSACTION_RULES: readonly PostgresRule[] = [
       if (table === undefined || (made && made.relation?.inh !== true)) return undefined
       return {
         message: `${table} is partitioned: PostgreSQL refuses CONCURRENTLY for its indexes, and the migration fails here`,
-        safe: made ? indexOfParts(table) : sqlOfDrop(dropped?.objects ?? []),
+        safe: made ? indexOfParts(table, moment) : sqlOfDrop(dropped?.objects ?? []),
       }
     },
   },
