@@ -37,22 +37,32 @@ const BODIES = ['TRIGGER', 'FUNCTION', 'PROCEDURE']
 export function statementsOf(text: string, dialect: Dialect): Statement[] {
   const statements: Token[][] = [[]]
   let depth = 0
+  let statement = statements[0] ?? []
+  let inBody = false
   for (const token of tokensOf(text, dialect)) {
-    const statement = statements.at(-1) ?? []
-    if (hasBody(statement)) {
+    if (inBody) {
       if (isWord(token, 'BEGIN', 'CASE')) depth++
       if (isWord(token, 'END')) depth--
     }
     if (isSign(token, ';') && depth <= 0) {
       depth = 0
-      statements.push([])
-    } else statement.push(token)
+      inBody = false
+      statement = []
+      statements.push(statement)
+    } else {
+      statement.push(token)
+      // It is known by its first words.
+      if (statement.length <= HEAD) inBody = hasBody(statement)
+    }
   }
   return statements.filter(({ length }) => length > 0)
 }
 
+/** Words of a statement among which it says what it makes. */
+const HEAD = 6
+
 function hasBody(statement: Statement): boolean {
-  return isWord(statement[0], 'CREATE') && statement.slice(1, 6).some((token) => isWord(token, ...BODIES))
+  return isWord(statement[0], 'CREATE') && statement.slice(1, HEAD).some((token) => isWord(token, ...BODIES))
 }
 
 /** What a script does to tables: also inside WITH and the code of DO, not where code is only made. */
@@ -75,7 +85,7 @@ function moved(act: Act, by: number): Act {
 
 function actsIn(statement: Statement, dialect: Dialect): Act[] {
   return statement.flatMap((token, i) => {
-    const read = isWord(token, ...READERS.keys()) && READERS.get(token.text.toUpperCase())
+    const read = token.kind === 'word' ? READERS.get(token.text.toUpperCase()) : undefined
     return read ? read(new Reader(endOf(statement, i), dialect)) : []
   })
 }
