@@ -12,7 +12,9 @@ export interface Step {
   /** For the name of its migration, where it gets one of its own. */
   readonly label: string
   /** What undoes it; without, the down script that there is does. */
-  readonly down?: string
+  readonly down?: readonly string[]
+  /** That is not for a transaction. */
+  readonly downOutside?: true
   /** What a down script names that undoes it, so that it need not do so twice. */
   readonly undoes?: Undone
 }
@@ -94,25 +96,32 @@ function validated(one: Constraint, ending: readonly string[], { table, path, al
   const name = one.conname ?? joined(table, ending)
   const { initially_valid: _, ...rest } = one
   const def: Node = { Constraint: { ...rest, conname: name, skip_validation: true } }
+  const add = alter(action('AT_AddConstraint', { def }))
   return [
     {
-      sql: alter(action('AT_AddConstraint', { def })),
+      sql: add,
       how: 'inside',
       label: 'constraint',
-      down: drop(path, name),
+      down: [drop(path, name)],
       undoes: { kind: 'constraint', name },
     },
-    validate(path, name),
+    validate(path, name, add),
   ]
 }
 
-function validate(path: string, name: string): Step {
+/** Nothing makes a constraint unproven again but to add it anew. */
+function validate(path: string, name: string, add: string): Step {
   return {
-    sql: `ALTER TABLE ${path} VALIDATE CONSTRAINT ${nameText('postgres', name)}`,
+    sql: validateText(path, name),
     how: 'inside',
     apart: true,
     label: 'validate',
+    down: [drop(path, name), add],
   }
+}
+
+function validateText(path: string, name: string): string {
+  return `ALTER TABLE ${path} VALIDATE CONSTRAINT ${nameText('postgres', name)}`
 }
 
 /** The index is built while others write; the constraint then takes it over. */
@@ -129,13 +138,13 @@ function byIndex(one: Constraint, kind: string, ending: readonly string[], as: A
       sql: `CREATE UNIQUE INDEX CONCURRENTLY ${quoted} ON ${path} ${listText('postgres', words(keys))}${include}${distinct}`,
       how: 'outside',
       label: 'index',
-      down: `DROP INDEX CONCURRENTLY IF EXISTS ${inSchema(table, name)}`,
+      down: [`DROP INDEX CONCURRENTLY IF EXISTS ${inSchema(table, name)}`],
     },
     {
       sql: `ALTER TABLE ${path} ADD CONSTRAINT ${quoted} ${kind} USING INDEX ${quoted}${deferred}`,
       how: 'inside',
       label: 'constraint',
-      down: drop(path, name),
+      down: [drop(path, name)],
       undoes: { kind: 'constraint', name },
     },
   ]
@@ -145,23 +154,25 @@ function byIndex(one: Constraint, kind: string, ending: readonly string[], as: A
 function notNull(column: string, { table, path }: Altering): Step[] {
   const name = joined(table, [column, 'not_null'])
   const [quoted, bare] = [nameText('postgres', name), nameText('postgres', column)]
+  const add = `ALTER TABLE ${path} ADD CONSTRAINT ${quoted} CHECK (${bare} IS NOT NULL) NOT VALID`
   return [
-    {
-      sql: `ALTER TABLE ${path} ADD CONSTRAINT ${quoted} CHECK (${bare} IS NOT NULL) NOT VALID`,
-      how: 'inside',
-      label: 'check',
-      down: `ALTER TABLE ${path} DROP CONSTRAINT IF EXISTS ${quoted}`,
-    },
-    validate(path, name),
+    { sql: add, how: 'inside', label: 'check', down: [drop(path, name)] },
+    validate(path, name, add),
     {
       sql: `ALTER TABLE ${path} ALTER COLUMN ${bare} SET NOT NULL`,
       how: 'inside',
       apart: true,
       label: 'not_null',
-      down: `ALTER TABLE ${path} ALTER COLUMN ${bare} DROP NOT NULL`,
+      down: [`ALTER TABLE ${path} ALTER COLUMN ${bare} DROP NOT NULL`],
       undoes: { kind: 'not null', name: column },
     },
-    { sql: `ALTER TABLE ${path} DROP CONSTRAINT ${quoted}`, how: 'inside', label: 'not_null' },
+    {
+      sql: `ALTER TABLE ${path} DROP CONSTRAINT ${quoted}`,
+      how: 'inside',
+      label: 'not_null',
+      down: [add, validateText(path, name)],
+      downOutside: true,
+    },
   ]
 }
 
@@ -201,7 +212,7 @@ function index(fields: IndexFields, write: Write): Step[] | undefined {
       sql: write({ IndexStmt: { ...fields, idxname: name, concurrent: true } }),
       how: 'outside',
       label: 'index',
-      down: `DROP INDEX CONCURRENTLY IF EXISTS ${inSchema(relation, name)}`,
+      down: [`DROP INDEX CONCURRENTLY IF EXISTS ${inSchema(relation, name)}`],
       undoes: { kind: 'index', name },
     },
   ]

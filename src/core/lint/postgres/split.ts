@@ -3,11 +3,14 @@ import type { Script } from '../../script.ts'
 import type { Spot } from '../../sql-error.ts'
 import { skipBlank } from '../../text.ts'
 import { REST, type Step, safeSteps, undoneBy, type Write } from './fix.ts'
+import type { Tree } from './statement.ts'
+
+export type { Write }
 
 /** A script and its statements by PostgreSQL's grammar. */
 export interface Read {
   readonly script: Script
-  readonly statements: readonly (Spot & { readonly tree: Node })[]
+  readonly statements: readonly (Spot & { readonly tree: Tree })[]
 }
 
 /** A migration that an unsafe one becomes. */
@@ -22,6 +25,11 @@ export interface Part {
 const BATCH = 1000
 
 type How = Step['how']
+
+/** The grammar's own tree, by its own types. */
+function nodeOf(tree: Tree): Node {
+  return tree as unknown as Node
+}
 
 interface Group {
   readonly how: How
@@ -44,15 +52,15 @@ export function splitMigration(
   let fixed = false
   const steps = up.statements.flatMap((statement) => {
     const sql = textOf(text, statement)
-    const safe = isHazard(statement) ? safeSteps(statement.tree, sql, write) : undefined
+    const safe = isHazard(statement) ? safeSteps(nodeOf(statement.tree), sql, write) : undefined
     fixed ||= safe !== undefined
     return safe ?? [{ sql, how: 'inside', label: REST } satisfies Step]
   })
   if (!fixed) return undefined
   const groups = grouped(steps, transaction)
   const undone = new Set(steps.flatMap(({ undoes }) => (undoes ? [`${undoes.kind} ${undoes.name}`] : [])))
-  const isUndone = (tree: Node) => {
-    const all = undoneBy(tree).map(({ kind, name }) => `${kind} ${name}`)
+  const isUndone = (tree: Tree) => {
+    const all = undoneBy(nodeOf(tree)).map(({ kind, name }) => `${kind} ${name}`)
     return all.length > 0 && all.every((one) => undone.has(one))
   }
   const rest = down?.statements.filter(({ tree }) => !isUndone(tree)) ?? []
@@ -63,13 +71,14 @@ export function splitMigration(
     0,
   )
   return groups.map(({ how, steps: own }, i): Part => {
-    const downs = own.flatMap((step) => step.down ?? []).reverse()
+    const downs = own.toReversed().flatMap((step) => step.down ?? [])
+    const back = own.some((step) => step.downOutside) ? 'outside' : how
     const others = i === home ? rest.map((one) => textOf(down?.script.text ?? '', one)) : []
     const label = own.at(-1)?.label
     return {
       ...(i > 0 && label !== undefined && { label }),
       up: `${directive(how)}${i === 0 ? head : ''}${scriptOf(own.map(({ sql }) => sql))}`,
-      ...(down !== undefined && { down: downText(down.script, how, [...downs, ...others], i === 0) }),
+      ...(down !== undefined && { down: downText(down.script, back, [...downs, ...others], i === 0) }),
     }
   })
 }
