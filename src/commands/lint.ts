@@ -218,8 +218,9 @@ async function onSqlite(histories: readonly History[], { signal }: LintOptions):
 
 async function onPostgres(histories: readonly History[], options: LintOptions) {
   const { judgePostgres } = await import('./lint-postgres.ts')
-  const { static: fromText, shadow, signal } = options
+  const { static: fromText, shadow, signal, rules = {} } = options
   return judgePostgres(histories, {
+    severities: rules,
     ...(fromText !== undefined && { static: fromText }),
     ...(shadow !== undefined && { shadow }),
     ...(signal && { signal }),

@@ -48,7 +48,7 @@ export function findingsOf(judged: readonly JudgedScript[], severities: Severiti
   return found.sort((a, b) => order(a) - order(b) || a.line - b.line || a.column - b.column)
 }
 
-/** How bad a finding of a rule is in a project. */
+/** What the project says of a rule, else the rule itself. */
 export function severityOf({ id, severity }: Rule, severities: Severities): Severity {
   return Object.hasOwn(severities, id) ? (severities[id] ?? severity) : severity
 }
