@@ -29,6 +29,8 @@ export interface DataCheck {
 
 /** What one migration does, and where the rows of its tables come from. */
 export interface Change {
+  /** What is there now. */
+  readonly live: Schema
   readonly before: Schema
   readonly after: Schema
   readonly from: Lineage
@@ -167,7 +169,7 @@ class Asking {
     const others = references.map((name) => parent.columns.get(fold(this.#dialect, name)))
     if (others.some((name) => name === undefined || name === '')) return []
     const pairs = others.map((name, i) => `plan_parent.${quoteName(name ?? '')} = plan_rows.${own[i]}`)
-    const there = `EXISTS (SELECT 1 FROM ${pathOf(parent.live, this.#change.before)} AS plan_parent WHERE ${pairs.join(' AND ')})`
+    const there = `EXISTS (SELECT 1 FROM ${pathOf(parent.live, this.#change.live)} AS plan_parent WHERE ${pairs.join(' AND ')})`
     const found = this.#ask('orphan', columns, rule, `${set} AND NOT ${there}`)
     return parent.changed ? found.map((one) => ({ ...one, changed: true })) : found
   }
@@ -201,7 +203,7 @@ class Asking {
       })
       if (cast === undefined) return []
       const { bad, result } = cast
-      const from = `${pathOf(this.#origin.live ?? '', this.#change.before)} AS plan_rows`
+      const from = `${pathOf(this.#origin.live ?? '', this.#change.live)} AS plan_rows`
       return [
         {
           ...this.#told('cast', [column.name], `TYPE ${column.type}`),
@@ -250,7 +252,7 @@ class Asking {
     if (columns.some(({ value }) => value === undefined)) return undefined
     const values = columns.map(({ column, value }) => `${value} AS ${quoteName(column.name)}`)
     const items = [...values, `${this.#key()} AS plan_key`].join(', ')
-    return { text: `(SELECT ${items} FROM ${pathOf(this.#origin.live ?? '', this.#change.before)}) AS plan_rows` }
+    return { text: `(SELECT ${items} FROM ${pathOf(this.#origin.live ?? '', this.#change.live)}) AS plan_rows` }
   }
 
   #named(sql: string): Column[] {
@@ -274,9 +276,9 @@ class Asking {
 
   /** Of the rows that are there now, what tells them apart. */
   #key(): string {
-    const live = this.#change.before.tables.find((one) => this.#change.from.of(nameOf(one))?.live === this.#origin.live)
-    const names = live?.primaryKey?.columns.map((name) => this.#before.columns.get(fold(this.#dialect, name)) ?? '')
-    if (names === undefined || names.includes('')) return 'NULL'
+    const live = this.#change.live.tables.find((one) => nameOf(one) === this.#origin.live)
+    const names = live?.primaryKey?.columns ?? []
+    if (names.length === 0) return 'NULL'
     return names.map((name) => this.#text(quoteName(name))).join(` || ', ' || `)
   }
 
