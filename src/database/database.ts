@@ -1,6 +1,7 @@
 import type { DatabaseSync } from 'node:sqlite'
 import type { Pool } from 'pg'
 import type { MigrateError } from '../core/errors.ts'
+import type { Measured } from '../core/lint/effect.ts'
 import type { Dialect } from '../core/migrations.ts'
 import type { Schema } from '../core/schema/model.ts'
 import type { Script } from '../core/script.ts'
@@ -92,6 +93,14 @@ export interface Database {
    * @throws SQL, TRANSACTION_STATEMENT
    */
   read(script: Sql): Promise<Reading[]>
+  /**
+   * Runs a script on this throw-away database statement by statement, each in a transaction of its own where that is
+   * possible, and tells what each does to the tables that were there before it. What was run stays; the first that
+   * fails is the last. What the script sets for its session holds to its end.
+   *
+   * @throws SQL where the script cannot be read, TRANSACTION_STATEMENT
+   */
+  measure(script: Script): Promise<Measured[]>
   /** Inside a transaction: nobody else writes to the table until its end. */
   freeze(schema: string, table: string): Promise<void>
   /** A table as it is now; undefined if it is not there. */

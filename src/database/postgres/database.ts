@@ -178,6 +178,16 @@ export async function wrap(native: Pool | ClientBase, url?: string): Promise<Dat
       return read(script)
     },
 
+    measure: async (script) => {
+      const { measure } = await import('./measure.ts')
+      const { schema, pooled } = await session()
+      try {
+        return await measure(client, (sql) => askEach(client, sql), script, name, schema)
+      } finally {
+        if (sets(script.text)) await send(client, [reset(pooled)], name)
+      }
+    },
+
     // What drops the table or a column takes this lock in any case: a weaker one now could be a deadlock then.
     freeze: async (schema, table) => {
       await query(

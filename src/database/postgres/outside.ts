@@ -70,12 +70,12 @@ export async function runOutside(
 /** Statements that set something for the session. */
 const SESSION: readonly string[] = ['VariableSetStmt', 'PrepareStmt', 'ListenStmt', 'LoadStmt', 'DiscardStmt']
 
-function partOf(script: Script, { start, end }: Spot): Part {
+export function partOf(script: Script, { start, end }: Spot): Part {
   return { text: script.text.slice(start, end), of: { sql: script, start } }
 }
 
 /** active_sql_transaction and invalid_transaction_termination: it began nothing that the rollback has not undone. */
-function mustBeOutside(error: unknown): boolean {
+export function mustBeOutside(error: unknown): boolean {
   const code =
     error instanceof MigrateError ? (error.cause as { code?: unknown } | undefined)?.code : undefined
   return code === '25001' || code === '2D000'

@@ -105,6 +105,11 @@ export async function wrap(native: DatabaseSync, url?: string): Promise<Database
       return read(native, script, name)
     },
 
+    measure: async (script) => {
+      const { measure } = await import('./measure.ts')
+      return measure(native, script, name)
+    },
+
     // A transaction that writes is the only one.
     freeze: async () => {},
 
