@@ -45,7 +45,9 @@ function postgresCheck(cast: Cast): CastCheck | undefined {
   const result = cuts && !using ? undefined : `CAST(${value} AS ${after.type})`
   if (bad === undefined && result === undefined) return undefined
   // What the cast cuts, it does not refuse.
-  return cuts && using ? undefined : { ...(bad !== undefined && { bad }), ...(result !== undefined && { result }) }
+  return cuts && using
+    ? undefined
+    : { ...(bad !== undefined && { bad }), ...(result !== undefined && { result }) }
 }
 
 function badValues({ value, before, after, enums, tries }: Cast): string | undefined {

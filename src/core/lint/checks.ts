@@ -35,7 +35,7 @@ export interface Change {
   readonly after: Schema
   readonly from: Lineage
   readonly to: Lineage
-  /** What ALTER … TYPE says behind USING, by `table.column`, and whether it is the plain cast to that type. */
+  /** What ALTER … TYPE says behind USING, by `table.column` without a schema, and whether it is the plain cast to that type. */
   readonly using?: ReadonlyMap<string, { readonly expression: string; readonly plain: boolean }>
   /** Tables of which rows are read or written; left out: not known. */
   readonly read?: ReadonlySet<string>
@@ -50,7 +50,8 @@ const EXAMPLES = 5
 export function checksOf(change: Change): DataCheck[] {
   return change.after.tables.flatMap((table) => {
     const origin = change.to.of(nameOf(table))
-    if (origin?.live === undefined || table.virtual !== undefined || table.partitionBy !== undefined) return []
+    if (origin?.live === undefined || table.virtual !== undefined || table.partitionBy !== undefined)
+      return []
     const old = change.before.tables.find((one) => change.from.of(nameOf(one))?.live === origin.live)
     return old === undefined ? [] : new Asking(change, table, old, origin).all()
   })
@@ -146,7 +147,9 @@ class Asking {
   }
 
   #orphans(): DataCheck[] {
-    const had = new Set(this.#old.foreignKeys.map((key) => this.#keyText(key, this.#before, this.#change.from)))
+    const had = new Set(
+      this.#old.foreignKeys.map((key) => this.#keyText(key, this.#before, this.#change.from)),
+    )
     return this.#table.foreignKeys.flatMap((key) => {
       const known = had.has(this.#keyText(key, this.#origin, this.#change.to))
       return known || key.notValid ? [] : this.#orphan(key)
@@ -199,7 +202,7 @@ class Asking {
         after: column,
         enums: after.enums,
         tries,
-        using: using?.get(`${nameOf(this.#table)}.${column.name}`),
+        using: using?.get(`${this.#table.name}.${column.name}`),
       })
       if (cast === undefined) return []
       const { bad, result } = cast
@@ -252,7 +255,9 @@ class Asking {
     if (columns.some(({ value }) => value === undefined)) return undefined
     const values = columns.map(({ column, value }) => `${value} AS ${quoteName(column.name)}`)
     const items = [...values, `${this.#key()} AS plan_key`].join(', ')
-    return { text: `(SELECT ${items} FROM ${pathOf(this.#origin.live ?? '', this.#change.live)}) AS plan_rows` }
+    return {
+      text: `(SELECT ${items} FROM ${pathOf(this.#origin.live ?? '', this.#change.live)}) AS plan_rows`,
+    }
   }
 
   #named(sql: string): Column[] {
@@ -336,7 +341,11 @@ class Asking {
 /** Whatever makes values differ from row to row. */
 interface UniqueKey {
   readonly rule: string
-  readonly parts: readonly { readonly column?: string; readonly expression?: string; readonly collation?: string }[]
+  readonly parts: readonly {
+    readonly column?: string
+    readonly expression?: string
+    readonly collation?: string
+  }[]
   readonly where?: string
   readonly nullsSame: boolean
 }

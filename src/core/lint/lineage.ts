@@ -1,5 +1,5 @@
 import type { Dialect } from '../migrations.ts'
-import { emptySchema, nameOf, type Schema } from '../schema/model.ts'
+import { emptySchema, nameOf, type Schema, type Table } from '../schema/model.ts'
 import { fold } from '../schema/sql/names.ts'
 
 /** What a statement does to the tables, as the database's own reader has it. */
@@ -61,6 +61,13 @@ export class Lineage {
   of(table: string): Origin | undefined {
     const key = this.#key(table)
     return key === undefined ? undefined : this.#tables.get(key)
+  }
+
+  /** The columns that are there now whose values a table holds. */
+  sources(table: Table): Set<string> {
+    const columns = this.of(nameOf(table))?.columns
+    const found = table.columns.map(({ name }) => columns?.get(fold(this.#dialect, name)) ?? '')
+    return new Set(found.filter((name) => name !== ''))
   }
 
   follow(move: Move): void {

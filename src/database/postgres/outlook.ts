@@ -1,7 +1,7 @@
+import { MigrateError } from '../../core/errors.ts'
 import type { Lock } from '../../core/lint/effect.ts'
 import { type Rate, type Size, speedsOf } from '../../core/lint/forecast.ts'
 import { type Named, nameOf } from '../../core/schema/model.ts'
-import { MigrateError } from '../../core/errors.ts'
 import { quoteName } from '../../core/text.ts'
 import type { Row } from '../database.ts'
 import type { Answer, Blocker, Need, Outlook } from '../outlook.ts'
@@ -128,8 +128,7 @@ async function sizes(each: QueryEach, ask: Ask, tables: readonly Named[]): Promi
   return sizes
 }
 
-const MOMENT = (column: string) =>
-  `to_char(${column} AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')`
+const MOMENT = (column: string) => `to_char(${column} AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')`
 
 const SESSION = `pid, usename::text AS "user", nullif(application_name, '') AS application, state,
   ${MOMENT('xact_start')} AS since, ${MOMENT('query_start')} AS "queryStart"`
@@ -163,7 +162,10 @@ async function blockers(each: QueryEach, needs: readonly Need[], everyone: boole
       JOIN pg_class AS i ON i.oid = x.indexrelid AND i.relkind = 'i'
       WHERE NOT x.indisvalid AND NOT EXISTS (SELECT FROM pg_locks WHERE relation = i.oid AND mode = 'ShareUpdateExclusiveLock')
     ORDER BY name`)
-  const told = (kind: Blocker['kind'], { tables, granted: _, vacuum: __, wraparound: ___, ...row }: Row): Blocker => {
+  const told = (
+    kind: Blocker['kind'],
+    { tables, granted: _, vacuum: __, wraparound: ___, ...row }: Row,
+  ): Blocker => {
     const known = Object.fromEntries(Object.entries(row).filter(([, value]) => value !== null))
     const names = (tables as number[]).map((n) => nameOf(needs[n]?.table ?? { schema: '', name: '' }))
     return { kind, tables: [...new Set(names)], ...known }
@@ -226,7 +228,9 @@ async function trial(within: Within) {
     ].join('; '),
   )
   const bytes = Number(results[1]?.[0]?.bytes)
-  const [a = 0, b = 0, c = 0, d = 0] = results.flatMap(([row]) => (row?.now === undefined ? [] : [Number(row.now)]))
+  const [a = 0, b = 0, c = 0, d = 0] = results.flatMap(([row]) =>
+    row?.now === undefined ? [] : [Number(row.now)],
+  )
   const speed = (from: number, to: number) => bytes / Math.max(to - from, 1e-4)
   return { scan: speed(a, b), index: speed(b, c), rewrite: speed(c, d) }
 }
@@ -237,7 +241,11 @@ const SAMPLE = 16 * 2 ** 20
 /** Reads a part of a table, wherever it lies. */
 async function sample(within: Within, table: Named): Promise<number | undefined> {
   const path = pathOf(table)
-  const [[size] = []] = await within('READ ONLY', MEASURE, `SELECT pg_relation_size(${literal(path)})::float8 AS bytes`)
+  const [[size] = []] = await within(
+    'READ ONLY',
+    MEASURE,
+    `SELECT pg_relation_size(${literal(path)})::float8 AS bytes`,
+  )
   const bytes = Number(size?.bytes)
   if (bytes < SAMPLE) return undefined
   const percent = (100 * SAMPLE) / bytes

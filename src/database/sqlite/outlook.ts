@@ -48,9 +48,13 @@ function sizeOf(native: DatabaseSync, { name }: Named): Size {
 function estimated(native: DatabaseSync, name: string): Size {
   const table = quoteName(name)
   const columns = native.prepare('SELECT name FROM pragma_table_info(?)').all(name)
-  const widths = columns.map((column) => `coalesce(length(CAST(${quoteName(String(column.name))} AS BLOB)), 0)`)
+  const widths = columns.map(
+    (column) => `coalesce(length(CAST(${quoteName(String(column.name))} AS BLOB)), 0)`,
+  )
   const width = native
-    .prepare(`SELECT avg(width) AS width FROM (SELECT ${widths.join(' + ')} AS width FROM ${table} LIMIT ${SAMPLE})`)
+    .prepare(
+      `SELECT avg(width) AS width FROM (SELECT ${widths.join(' + ')} AS width FROM ${table} LIMIT ${SAMPLE})`,
+    )
     .get()?.width
   let rows: number
   try {
@@ -84,7 +88,8 @@ function writers(path: string | null): Blocker[] {
   const pids = linesOf('/proc/locks').flatMap((line) => {
     const [, , , mode, pid, file = '', start, end] = line.trim().split(/\s+/)
     const at = places.get(Number(file.split(':').at(-1)))
-    const held = mode === 'WRITE' && at !== undefined && Number(start) <= at && (end === 'EOF' || Number(end) >= at)
+    const held =
+      mode === 'WRITE' && at !== undefined && Number(start) <= at && (end === 'EOF' || Number(end) >= at)
     return held && Number(pid) !== process.pid ? [Number(pid)] : []
   })
   return [...new Set(pids)].map((pid): Blocker => {
@@ -95,7 +100,9 @@ function writers(path: string | null): Blocker[] {
 
 function linesOf(file: string): string[] {
   try {
-    return readFileSync(file, 'utf8').split('\n').filter((line) => line !== '')
+    return readFileSync(file, 'utf8')
+      .split('\n')
+      .filter((line) => line !== '')
   } catch {
     return []
   }
@@ -109,7 +116,8 @@ function calibrate(): Rate {
   const native = new DatabaseSync('')
   try {
     native.exec(`CREATE TABLE trial (id INTEGER PRIMARY KEY, number INTEGER, text TEXT);
-      INSERT INTO trial SELECT value, value * 7919 % 100000, hex(zeroblob(40)) FROM generate_series(1, ${TRIAL})`)
+      WITH RECURSIVE numbers (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < ${TRIAL})
+      INSERT INTO trial SELECT n, n * 7919 % 100000, hex(zeroblob(40)) FROM numbers`)
     const bytes = pragma(native, 'page_count') * pragma(native, 'page_size')
     const speed = (sql: string) => {
       const start = performance.now()
@@ -118,7 +126,9 @@ function calibrate(): Rate {
     }
     const scan = speed('SELECT count(*) FROM trial WHERE text IS NULL')
     const index = speed('CREATE INDEX trial_number ON trial (number)')
-    const rewrite = speed('CREATE TABLE copy (id INTEGER PRIMARY KEY, number INTEGER, text TEXT); INSERT INTO copy SELECT * FROM trial')
+    const rewrite = speed(
+      'CREATE TABLE copy (id INTEGER PRIMARY KEY, number INTEGER, text TEXT); INSERT INTO copy SELECT * FROM trial',
+    )
     const update = speed(`UPDATE copy SET text = text || 'x'`)
     return { speeds: speedsOf({ scan, index, rewrite, update }), measured: true }
   } finally {
