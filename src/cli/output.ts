@@ -91,7 +91,7 @@ export function planText(plan: PlanResult): string {
   return [
     ...pending.flatMap((one) => [...planMigrationText(one), '']),
     ...blockers.map(({ message }) => `${paint('yellow', 'in the way now', process.stdout)}: ${message}`),
-    ...(needed === 0
+    ...(needed < SPEAK_OF && !short
       ? []
       : [
           `${short ? `${paint('red', 'would fail', process.stdout)}: ` : ''}space needed until it is over: ${bytesText(needed)}${free === undefined ? '' : ` of ${bytesText(free)} that are free`}`,
@@ -120,7 +120,7 @@ function planMigrationText({
     ...statements.flatMap(planStatementText),
     ...holds.map(({ table, lock, reads, seconds }) => {
       const what = table === '' ? 'the database' : table
-      return `  ${reads ? 'nobody reads or writes' : 'nobody writes to'} ${what} for ${rangeText(seconds)}${table === '' ? '' : ` (${lock})`}`
+      return `  ${reads ? 'nobody reads or writes' : 'nobody writes to'} ${what} for ${rangeText(seconds)} (${lock === 'WRITE' ? 'write lock' : lock})`
     }),
     ...checks.flatMap((check) => planCheckText(check, fails)),
     ...(error === undefined
@@ -128,6 +128,9 @@ function planMigrationText({
       : [`  ${fails}${error.line === undefined ? '' : ` at line ${error.line}`}: ${error.message}`]),
   ]
 }
+
+/** Bytes below which nobody wants to hear of them. */
+const SPEAK_OF = 1e6
 
 /** Lines of a statement that are shown. */
 const SHOWN = 8
@@ -145,7 +148,7 @@ function planStatementText({ line, sql, effects, seconds }: PlanStatement): stri
       ]
       return `       | -> ${table}: ${does.join(', ')}; ${count(rows, 'row')}, ${bytesText(bytes)}`
     }),
-    ...(seconds[1] === 0 ? [] : [`       | -> ${rangeText(seconds)}`]),
+    ...(seconds[1] < 0.05 ? [] : [`       | -> ${rangeText(seconds)}`]),
   ]
 }
 
@@ -168,7 +171,7 @@ function planBackupText({ before, due, destroys, last }: PlanResult['backup']): 
 
 /** `0.2 to 1.8 s`, `2 to 12 min`. */
 function rangeText([least, most]: PlanResult['seconds']): string {
-  if (most < 0.05) return 'no time'
+  if (most < 0.05) return 'less than 0.05 s'
   const [unit, name] = most < 120 ? [1, 's'] : most < 7200 ? [60, 'min'] : [3600, 'h']
   const text = (seconds: number) => String(Number((seconds / unit).toPrecision(2)))
   return `${text(least)} to ${text(most)} ${name}`

@@ -36,7 +36,7 @@ function sizeOf(native: DatabaseSync, { name }: Named): Size {
     const pages = native
       .prepare(
         `SELECT coalesce(sum(iif(s.name = t.name, pgsize, 0)), 0) AS bytes, coalesce(sum(iif(s.name = t.name, 0, pgsize)), 0) AS "indexBytes"
-         FROM sqlite_schema AS t JOIN dbstat AS s ON s.name = t.name WHERE t.tbl_name = ? COLLATE NOCASE AND t.type IN ('table', 'index') AND s.aggregate`,
+         FROM sqlite_schema AS t JOIN dbstat AS s ON s.name = t.name WHERE t.tbl_name = ? COLLATE NOCASE AND t.type IN ('table', 'index') AND s.aggregate = 1`,
       )
       .get(name)
     return { rows, bytes: Number(pages?.bytes), indexBytes: Number(pages?.indexBytes) }
