@@ -10,13 +10,18 @@ export function withShadows<T>(
 ): Promise<T> {
   return work(async (use) => {
     throwIfStopped(signal)
-    const native = new MemoryDatabase(':memory:')
-    try {
-      return await use(await wrap(native, ':memory:'))
-    } finally {
-      native.close()
-    }
+    return withMemory(async (native) => use(await wrap(native, ':memory:')))
   })
+}
+
+/** Does `work` with one of them, as the driver has it. */
+export async function withMemory<T>(work: (native: DatabaseSync) => Promise<T>): Promise<T> {
+  const native = new MemoryDatabase(':memory:')
+  try {
+    return await work(native)
+  } finally {
+    native.close()
+  }
 }
 
 type Authorizer = Parameters<DatabaseSync['setAuthorizer']>[0]
