@@ -167,8 +167,8 @@ function isThere(target: DatabaseTarget): boolean {
 interface Placed extends ForeseenStatement {
   readonly sql: string
   readonly line: number
-  /** By what the tables are called now; also those of which only the rows are there. */
-  readonly live: readonly { readonly effect: Effect; readonly table: string; readonly rebuilt: boolean }[]
+  /** By what the tables are called now; `there`: the table itself was not made by this script. */
+  readonly live: readonly { readonly effect: Effect; readonly table: string; readonly there: boolean }[]
   /** The tables that are there now that it reads, and writes to. */
   readonly reads: readonly string[]
   readonly writes: readonly string[]
@@ -187,8 +187,8 @@ class Planner {
     const { dialect, name } = this.#database
     const interrupted = (await readState<Interrupted>(this.#database, 'interrupted')).get('')
     const scripts = steps.map(({ id, up }) => (interrupted?.id === id ? rest(up, interrupted) : up))
-    const live = await this.#database.introspect()
     const outlook = await this.#database.outlook()
+    const live = await outlook.schema()
     const { all, notes } = await this.#foresee(live, scripts, outlook)
     const lineage = new Lineage(live)
     const changes = all.map((one, i) => follow(lineage, live, one, scripts[i]))
@@ -268,7 +268,7 @@ class Planner {
         line: one.line,
         sql: one.sql,
         effects: one.live
-          .filter(({ rebuilt }) => !rebuilt)
+          .filter(({ there }) => there)
           .map(({ effect, table }) => effectOn(effect, table, sizes)),
         measured: foreseen?.measured ?? false,
         seconds: secondsFor(one, written, sizes, rate),
@@ -332,17 +332,23 @@ interface Followed {
   readonly from: Lineage
   readonly to: Lineage
   readonly placed: readonly Placed[]
+  /** Tables by what they are called now, and whether rows are written before they are read as a whole. */
+  readonly changed: ReadonlyMap<string, boolean>
 }
 
 /** Goes through a script: which of the tables that are there now each statement is about. */
 function follow(lineage: Lineage, live: Schema, foreseen: Foreseen, script: Script | undefined): Followed {
   const { text = '', file = '' } = script ?? {}
   const from = lineage.clone()
+  const changed = new Map<string, boolean>()
   const placed = foreseen.statements.map((statement): Placed => {
     const start = skipBlank(text, statement.start)
     const found = statement.effects.flatMap((effect) => {
-      const { live: table, rebuilt = false } = lineage.of(effect.table) ?? {}
-      return table === undefined ? [] : [{ effect, table, rebuilt }]
+      const origin = lineage.of(effect.table)
+      const table = origin?.live
+      const there = from.of(effect.table)?.live !== undefined
+      if (table !== undefined && (effect.scan || effect.rewrite)) changed.set(table, origin?.changed ?? false)
+      return table === undefined ? [] : [{ effect, table, there }]
     })
     const named = (names: readonly string[]) => [
       ...new Set(names.flatMap((name) => lineage.of(name)?.live ?? [])),
@@ -358,7 +364,7 @@ function follow(lineage: Lineage, live: Schema, foreseen: Foreseen, script: Scri
       line: place(file, text, start).line,
     }
   })
-  return { live, foreseen, from, to: lineage.clone(), placed }
+  return { live, foreseen, from, to: lineage.clone(), placed, changed }
 }
 
 /** By what the tables are called now. */
@@ -469,7 +475,7 @@ function destroyedBy({ foreseen, from, to, placed }: Followed, sizes: Sizes): st
 async function checkRows(
   outlook: Outlook,
   live: Schema,
-  { foreseen, from, to, placed }: Followed,
+  { foreseen, from, to, placed, changed }: Followed,
   sizes: Sizes,
   rate: Rate,
 ): Promise<PlanCheck[]> {
@@ -496,7 +502,10 @@ async function checkRows(
   const found: PlanCheck[] = []
   for (const check of checks) {
     const [quickest] = secondsOf('scan', sizes.get(check.table) ?? EMPTY, rate)
-    found.push(await askRows(outlook, check, live.dialect === 'sqlite' && quickest * 1000 > PATIENCE))
+    const long = live.dialect === 'sqlite' && quickest * 1000 > PATIENCE
+    // Of an orphan, the parents may be changed as well.
+    const own = check.kind === 'orphan' ? check.changed : (changed.get(check.table) ?? check.changed)
+    found.push(await askRows(outlook, { ...check, changed: own }, long))
   }
   return found
 }

@@ -1,6 +1,6 @@
 import type { Lock } from '../core/lint/effect.ts'
 import type { Rate, Size } from '../core/lint/forecast.ts'
-import type { Named } from '../core/schema/model.ts'
+import type { Named, Schema } from '../core/schema/model.ts'
 import type { Row } from './database.ts'
 
 /** What a migration will take of a table that is there. */
@@ -55,6 +55,12 @@ export type Answer =
 export interface Outlook {
   /** PostgreSQL: the release, such as 18. */
   readonly major?: number
+  /**
+   * All that the database holds beside its rows.
+   *
+   * @throws BUSY if somebody has locked what must be read for it
+   */
+  schema(): Promise<Schema>
   /** How large tables are, in their order. Rows are counted where that is quick, and estimated elsewhere. */
   sizes(tables: readonly Named[]): Promise<Size[]>
   /** @param everyone somebody waits for every open transaction, whatever it uses */

@@ -40,6 +40,12 @@ export const NO_TIME: Range = [0, 0]
 /** How far a prediction may be off, to either side. */
 const UNCERTAINTY = 3
 
+/** Seconds that a statement may take beside what it does with rows, where there are some: to commit, to be heard. */
+const BESIDE = 0.05
+
+/** Bytes that are read in no time. */
+const FEW = 1e6
+
 /** Less than a statement takes that does nothing. */
 const LEAST = 0.0005
 
@@ -55,11 +61,11 @@ export function secondsOf(work: Work, { bytes, indexBytes }: Size, { speeds, rea
   const all = work === 'rewrite' || work === 'update' ? bytes + indexBytes : bytes
   const quick = all / speeds[work]
   const slow = reading === undefined ? quick : quick + Math.max(0, bytes / reading - bytes / speeds.scan)
-  return rounded([quick / UNCERTAINTY, slow * UNCERTAINTY])
+  return rounded([quick / UNCERTAINTY, slow * UNCERTAINTY + (bytes > FEW ? BESIDE : 0)])
 }
 
 export function sum(ranges: readonly Range[]): Range {
-  return ranges.reduce(([a, b], [c, d]) => [a + c, b + d] as const, NO_TIME)
+  return rounded(ranges.reduce(([a, b], [c, d]) => [a + c, b + d] as const, NO_TIME))
 }
 
 function rounded([least, most]: Range): Range {

@@ -1,11 +1,12 @@
 import { MigrateError } from '../../core/errors.ts'
 import type { Lock } from '../../core/lint/effect.ts'
 import { type Rate, type Size, speedsOf } from '../../core/lint/forecast.ts'
-import { type Named, nameOf } from '../../core/schema/model.ts'
+import { type Named, nameOf, type Schema } from '../../core/schema/model.ts'
 import { quoteName } from '../../core/text.ts'
 import type { Row } from '../database.ts'
 import type { Answer, Blocker, Need, Outlook } from '../outlook.ts'
 import type { QueryEach } from './catalog.ts'
+import { introspect } from './introspect.ts'
 
 /** Locks that each lock waits for: https://www.postgresql.org/docs/current/explicit-locking.html#TABLE-LOCK-COMPATIBILITY */
 const WAITS_FOR: Readonly<Record<Exclude<Lock, 'WRITE'>, readonly string[]>> = {
@@ -88,7 +89,8 @@ export function outlook(each: QueryEach, major: number): Outlook {
   }
   return {
     major,
-    sizes: (tables) => sizes(each, ask, tables),
+    schema: () => schema(each),
+    sizes: (tables) => sizes(ask, tables),
     blockers: (needs, everyone) => blockers(each, needs, everyone),
     calibrate: (largest) => calibrate(within, largest),
     ask,
@@ -96,6 +98,39 @@ export function outlook(each: QueryEach, major: number): Outlook {
     room: async () => undefined,
   }
 }
+
+/** Milliseconds to wait for somebody who has locked a table of which the server is to write an expression. */
+const SCHEMA_PATIENCE = 3000
+
+async function schema(each: QueryEach): Promise<Schema> {
+  const [[before] = []] = await each('SHOW lock_timeout')
+  await each(`SET lock_timeout = ${SCHEMA_PATIENCE}`)
+  try {
+    return await introspect(each)
+  } catch (error) {
+    const { code } = ((error as MigrateError).cause ?? {}) as { code?: string }
+    if (!(error instanceof MigrateError) || code !== LOCK_NOT_AVAILABLE) throw error
+    throw new MigrateError('BUSY', `the schema cannot be read: ${await lockers(each)}`, {
+      hint: 'run the same command again when that is over, or end it with pg_terminate_backend(pid)',
+      cause: error,
+    })
+  } finally {
+    await each(`SET lock_timeout = ${literal(String(before?.lock_timeout))}`)
+  }
+}
+
+/** Who keeps everybody from a table. */
+async function lockers(each: QueryEach): Promise<string> {
+  const [rows = []] = await each(`
+    SELECT concat('pid ', pid, ' (', concat_ws(', ', usename, nullif(application_name, '')), ') has locked ',
+        string_agg(DISTINCT relation::regclass::text, ', '), ', ', state, ', in a transaction since ', ${MOMENT('xact_start')}) AS who
+      FROM pg_locks JOIN pg_stat_activity USING (pid) JOIN pg_class ON pg_class.oid = relation AND relkind IN ('r', 'p', 'm', 'v')
+      WHERE locktype = 'relation' AND mode = 'AccessExclusiveLock' AND granted AND datname = current_database() AND relation >= 16384
+      GROUP BY pid, usename, application_name, state, xact_start`)
+  return rows.length === 0 ? 'somebody has locked a table' : rows.map(({ who }) => String(who)).join('; ')
+}
+
+const LOCK_NOT_AVAILABLE = '55P03'
 
 type Ask = Outlook['ask']
 type Within = (mode: string, milliseconds: number, sql: string) => Promise<Row[][]>
@@ -111,22 +146,28 @@ function listed(tables: readonly Named[]): string {
   return tables.map((table, i) => `(${i}, to_regclass(${literal(pathOf(table))}))`).join(', ')
 }
 
-async function sizes(each: QueryEach, ask: Ask, tables: readonly Named[]): Promise<Size[]> {
-  if (tables.length === 0) return []
-  const [rows = []] = await each(`
-    SELECT coalesce(pg_table_size(oid), 0)::float8 AS bytes, coalesce(pg_indexes_size(oid), 0)::float8 AS "indexBytes",
-      greatest(reltuples, pg_stat_get_live_tuples(oid), 0)::float8 AS rows
-    FROM (VALUES ${listed(tables)}) AS t (n, oid) LEFT JOIN pg_class USING (oid) ORDER BY n`)
+/** To measure a table waits for who has locked it: then the size is what the server noted last. */
+async function sizes(ask: Ask, tables: readonly Named[]): Promise<Size[]> {
   const sizes: Size[] = []
-  for (const [i, row] of rows.entries()) {
-    const size = row as unknown as Size
-    const table = tables[i]
-    const counted =
-      table === undefined || size.bytes > COUNTED
-        ? undefined
-        : await ask(`SELECT count(*)::float8 AS n FROM ${pathOf(table)}`, MEASURE)
-    const n = counted !== undefined && 'rows' in counted ? Number(counted.rows[0]?.n) : size.rows
-    sizes.push({ ...size, rows: n })
+  for (const table of tables) {
+    const path = pathOf(table)
+    const of = (bytes: string, indexBytes: string) =>
+      ask(
+        `SELECT (${bytes})::float8 AS bytes, (${indexBytes})::float8 AS "indexBytes",
+           greatest(reltuples, pg_stat_get_live_tuples(oid), 0)::float8 AS rows
+         FROM pg_class WHERE oid = to_regclass(${literal(path)})`,
+        MEASURE,
+      )
+    const noted = `SELECT coalesce(sum(i.relpages), 0) * 8192 FROM pg_index JOIN pg_class AS i ON i.oid = indexrelid WHERE indrelid = pg_class.oid`
+    const exact = await of('pg_table_size(oid)', 'pg_indexes_size(oid)')
+    const found = 'rows' in exact ? exact : await of('relpages * 8192', noted)
+    const size = ('rows' in found ? found.rows[0] : undefined) as Size | undefined
+    if (size === undefined || size.bytes > COUNTED) {
+      sizes.push(size ?? { rows: 0, bytes: 0, indexBytes: 0 })
+      continue
+    }
+    const counted = await ask(`SELECT count(*)::float8 AS n FROM ${path}`, MEASURE)
+    sizes.push({ ...size, ...('rows' in counted && { rows: Number(counted.rows[0]?.n) }) })
   }
   return sizes
 }
@@ -158,13 +199,14 @@ async function blockers(each: QueryEach, needs: readonly Need[], everyone: boole
     ORDER BY since, pid;
     WITH ${wanted}
     SELECT tables, gid AS name, owner::text AS "user", ${MOMENT('prepared')} AS since FROM pg_prepared_xacts
-      JOIN lock ON lock.pid IS NULL AND split_part(lock.virtualtransaction, '/', 2) = transaction::text
+      JOIN pg_locks AS own ON own.locktype = 'transactionid' AND own.transactionid = transaction
+      JOIN lock ON lock.pid IS NULL AND lock.virtualtransaction = own.virtualtransaction
     ORDER BY since, gid;
     WITH ${wanted}
-    SELECT DISTINCT ARRAY[w.n] AS tables, i.relname::text AS name FROM wanted AS w JOIN pg_index AS x ON x.indrelid = w.oid
+    SELECT array_agg(w.n) AS tables, i.relname::text AS name FROM wanted AS w JOIN pg_index AS x ON x.indrelid = w.oid
       JOIN pg_class AS i ON i.oid = x.indexrelid AND i.relkind = 'i'
       WHERE NOT x.indisvalid AND NOT EXISTS (SELECT FROM pg_locks WHERE relation = i.oid AND mode = 'ShareUpdateExclusiveLock')
-    ORDER BY name`)
+    GROUP BY i.relname ORDER BY name`)
   const told = (
     kind: Blocker['kind'],
     { tables, granted: _, vacuum: __, wraparound: ___, ...row }: Row,
@@ -183,8 +225,8 @@ async function blockers(each: QueryEach, needs: readonly Need[], everyone: boole
   ]
 }
 
-/** Rows of some 130 bytes: 5 MB, which is less than `temp_buffers`. */
-const TRIAL = 40_000
+/** Rows of some 130 bytes: 4 MB, which is less than `temp_buffers`. */
+const TRIAL = 30_000
 
 async function calibrate(within: Within, largest: Named | undefined): Promise<Rate> {
   const measured = await tried(() => trial(within))
@@ -212,6 +254,13 @@ const NOW = 'SELECT extract(epoch FROM clock_timestamp())::float8 AS now'
 /** A table of its own, which nobody else sees. */
 async function trial(within: Within) {
   const table = 'pg_temp.nexflow_trial'
+  const scan = `SELECT count(*) FROM ${table} WHERE number IS NULL`
+  const timed = [
+    `${scan}; ${scan}; ${scan}`,
+    `CREATE INDEX ON ${table} (number)`,
+    `ALTER TABLE ${table} ALTER COLUMN number TYPE bigint`,
+    `UPDATE ${table} SET text = text || 'x'`,
+  ]
   const results = await within(
     '',
     MEASURE,
@@ -220,22 +269,23 @@ async function trial(within: Within) {
       `SELECT pg_table_size('${table}')::float8 AS bytes`,
       `SET LOCAL max_parallel_workers_per_gather = 0`,
       // What was written is seen for the first time.
-      `SELECT count(*) FROM ${table}`,
+      scan,
       NOW,
-      `SELECT count(*) FROM ${table} WHERE number IS NULL`,
-      NOW,
-      `CREATE INDEX ON ${table} (number)`,
-      NOW,
-      `ALTER TABLE ${table} ALTER COLUMN number TYPE bigint`,
-      NOW,
+      ...timed.flatMap((sql) => [sql, NOW]),
     ].join('; '),
   )
   const bytes = Number(results[1]?.[0]?.bytes)
-  const [a = 0, b = 0, c = 0, d = 0] = results.flatMap(([row]) =>
-    row?.now === undefined ? [] : [Number(row.now)],
-  )
-  const speed = (from: number, to: number) => bytes / (LOGGED * Math.max(to - from, 1e-4))
-  return { scan: speed(a, b), index: speed(b, c), rewrite: speed(c, d) }
+  const times = timesIn(results)
+  const speed = (i: number, often = 1) => {
+    const seconds = (times[i + 1] ?? 0) - (times[i] ?? 0)
+    return (often * bytes) / (LOGGED * Math.max(seconds, 1e-4))
+  }
+  return { scan: speed(0, 3), index: speed(1), rewrite: speed(2), update: speed(3) }
+}
+
+/** What the clock showed, each time that it was asked. */
+function timesIn(results: readonly Row[][]): number[] {
+  return results.flatMap(([row]) => (row?.now === undefined ? [] : [Number(row.now)]))
 }
 
 /** Bytes of a table that are read. */

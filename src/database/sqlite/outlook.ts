@@ -6,6 +6,7 @@ import type { Named } from '../../core/schema/model.ts'
 import { quoteName } from '../../core/text.ts'
 import type { Answer, Blocker, Outlook, Room } from '../outlook.ts'
 import { isSqliteError } from './errors.ts'
+import { introspect } from './introspect.ts'
 
 /** Bytes of a file up to which every table is measured page by page. */
 const MEASURED = 256 * 2 ** 20
@@ -16,6 +17,7 @@ const SAMPLE = 1000
 /** Looks at a file. Nothing is written to it, and no lock is taken that keeps others from writing. */
 export function outlook(native: DatabaseSync): Outlook {
   return {
+    schema: async () => introspect(native),
     sizes: async (tables) => tables.map((table) => sizeOf(native, table)),
     blockers: async () => writers(native.location()),
     calibrate: async () => calibrate(),
@@ -111,6 +113,9 @@ function linesOf(file: string): string[] {
 /** Rows of some 100 bytes. */
 const TRIAL = 30_000
 
+/** How much longer it takes in a file that others use: what is written goes through the log, and to the disk. */
+const LOGGED = 2
+
 /** In a database of its own, which is gone when it is closed. */
 function calibrate(): Rate {
   const native = new DatabaseSync('')
@@ -122,7 +127,7 @@ function calibrate(): Rate {
     const speed = (sql: string) => {
       const start = performance.now()
       native.exec(sql)
-      return (1000 * bytes) / Math.max(performance.now() - start, 0.05)
+      return (1000 * bytes) / (LOGGED * Math.max(performance.now() - start, 0.05))
     }
     const scan = speed('SELECT count(*) FROM trial WHERE text IS NULL')
     const index = speed('CREATE INDEX trial_number ON trial (number)')
