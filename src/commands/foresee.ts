@@ -36,6 +36,9 @@ export interface Foreseen {
 
 /** How a statement moves the rows of tables. */
 export function moveOf(reading: Reading, text: string, copies: Copies): Move {
-  const copied = reading.kind === 'data' ? copies.columns(text) : undefined
-  return { ...reading, ...(copied && { copies: copied }) }
+  if (reading.kind !== 'data') return reading
+  const copied = copies.columns(text)
+  // Where SQLite copies a table as it is, it does not say that it reads it.
+  const reads = reading.reads.length > 0 ? reading.reads : copies.sources(text)
+  return { ...reading, reads, ...(copied && { copies: copied }) }
 }
