@@ -33,6 +33,11 @@ function hasLimit(nodes: unknown): boolean {
 
 /** The column that a condition gives one value, or a few. */
 function fixedColumn(condition: Node): string | undefined {
+  const either = held(condition, 'BoolExpr')
+  if (either?.boolop === 'OR_EXPR') {
+    const [first, ...more] = (either.args ?? []).map(fixedColumn)
+    return more.every((column) => column === first) ? first : undefined
+  }
   const { kind, name, lexpr, rexpr } = held(condition, 'A_Expr') ?? {}
   if (lastWord(name) !== '=') return undefined
   switch (kind) {

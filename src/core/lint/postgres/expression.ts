@@ -18,7 +18,7 @@ const STABLE = set(`
   now transaction_timestamp statement_timestamp timezone date_trunc date_part extract age to_char to_date to_timestamp
   to_number make_date make_time make_timestamp make_timestamptz make_interval justify_days justify_hours
   justify_interval current_setting current_database current_schema current_user session_user version txid_current
-  pg_current_xact_id inet_client_addr lower upper initcap concat concat_ws format length char_length octet_length
+  pg_current_xact_id inet_client_addr pg_backend_pid lower upper initcap concat concat_ws format length char_length octet_length
   substr substring left right lpad rpad trim btrim ltrim rtrim replace translate repeat reverse split_part strpos
   position overlay regexp_replace regexp_match md5 sha224 sha256 sha384 sha512 encode decode digest hmac convert_to
   convert_from chr ascii quote_ident quote_literal to_hex abs ceil ceiling floor round trunc sqrt power mod sign div

@@ -1,0 +1,100 @@
+import { skipBlank } from '../../text.ts'
+import { blocksWrites, type Effect, type Lock } from '../effect.ts'
+import type { Hit } from '../rule.ts'
+import { aheadOf } from './ahead.ts'
+import type { Catalog } from './catalog.ts'
+import { type Cause, causesOf, merged, stronger } from './effects.ts'
+import { type Moment, type PostgresRule, partsOf } from './moment.ts'
+import { POSTGRES_RULES } from './rules.ts'
+import { opened, type PostgresScript, type PostgresStatement } from './statement.ts'
+
+/** `-- migrate: batch <rows>` in the comment lines at the top. */
+const BATCH = /^(?:[ \t]*(?:--.*)?\n)*?[ \t]*--[ \t]*migrate:[ \t]*batch\b/
+
+/**
+ * What the rules find in a script, in the order of its statements, at most once for each rule and statement.
+ *
+ * @param catalog the schema before the script; afterwards, the one after it
+ * @param rules   those that are asked; left out: all, those that are off too
+ */
+export function lintPostgres(
+  script: PostgresScript,
+  catalog: Catalog,
+  rules: readonly PostgresRule[] = POSTGRES_RULES,
+): Hit[] {
+  catalog.begin()
+  const hits: Hit[] = []
+  const locks = new Map<string, Lock>()
+  const ahead = aheadOf(script, catalog)
+  const batched = BATCH.test(script.text)
+  for (const [index, { start, end, tree, measured }] of script.statements.entries()) {
+    const told = opened(tree)
+    const causes = causesOf(told, catalog, script.version)
+    const effects = measured === undefined || measured.error ? undefined : measured.effects
+    const statement: PostgresStatement = {
+      start,
+      end,
+      ...told,
+      effects: effects ?? merged(causes),
+      measured: effects !== undefined,
+      ...(measured?.error && { error: measured.error }),
+    }
+    const moment: Moment = {
+      script,
+      statement,
+      index,
+      catalog,
+      causes,
+      locks,
+      ahead,
+      batched,
+      ...partsOf(told, catalog),
+      ...worked(causes, effects, catalog),
+    }
+    const at = skipBlank(script.text, start)
+    for (const rule of rules) {
+      const said = rule.find(moment)
+      if (said !== undefined) hits.push({ rule, at, ...said })
+    }
+    if (script.transaction) hold(locks, statement.effects, catalog)
+    catalog.apply(tree)
+  }
+  return hits
+}
+
+/** The locks for which others wait, to the end of the transaction. */
+function hold(locks: Map<string, Lock>, effects: readonly Effect[], catalog: Catalog): void {
+  for (const { table, lock } of effects) {
+    if (!blocksWrites(lock) || catalog.isFresh(table)) continue
+    const before = locks.get(table)
+    locks.set(table, before === undefined ? lock : stronger(before, lock))
+  }
+}
+
+const isHeavy = ({ lock, scan, rewrite }: Effect) => blocksWrites(lock) && (scan || rewrite)
+
+/**
+ * What makes others wait for long. What was measured wins over what the text says; the text only tells why. What it
+ * tells nothing of is hidden.
+ */
+function worked(
+  causes: readonly Cause[],
+  measured: readonly Effect[] | undefined,
+  catalog: Catalog,
+): Pick<Moment, 'work' | 'hidden'> {
+  const predicted = causes.filter(
+    (cause) => cause.rule !== undefined && cause.rule !== 'none' && isHeavy(cause),
+  )
+  if (measured === undefined) return { work: predicted, hidden: [] }
+  const work = predicted.filter(({ unmeasurable }) => unmeasurable)
+  const hidden: Effect[] = []
+  for (const effect of measured) {
+    if (!isHeavy(effect) || catalog.isFresh(effect.table)) continue
+    const told = causes.filter(({ table, rule }) => table === effect.table && rule !== undefined)
+    const sure = told.filter(isHeavy)
+    if (told.length === 0) hidden.push(effect)
+    for (const cause of sure.length > 0 ? sure : told)
+      if (cause.rule !== 'none' && !work.includes(cause)) work.push({ ...cause, ...effect })
+  }
+  return { work, hidden }
+}
