@@ -43,12 +43,12 @@ export async function lintSqlite(options: LintSqliteOptions): Promise<Map<string
       if (signal !== undefined) await turn()
       throwIfStopped(signal)
       const before = probe.schema()
-      const hits = hitsOf(probe.facts(up, 'up'))
-      probe.apply(up)
+      const facts = probe.facts(up, 'up')
+      probe.apply(up, facts)
       const after = probe.schema()
       const back = down?.()
       linted.set(id, {
-        up: hits,
+        up: hitsOf(facts),
         down: back === undefined ? [] : hitsOf(probe.facts(back, 'down', before)),
         before,
         after,

@@ -18,7 +18,7 @@ const SETTINGS = `PRAGMA legacy_alter_table = OFF; PRAGMA ignore_check_constrain
   PRAGMA writable_schema = OFF; PRAGMA recursive_triggers = OFF; PRAGMA query_only = OFF`
 
 /** What fails with these words does so for the rows that are there, though no constraint is broken. */
-const NEEDS_ROWS = /^Cannot add a /i
+const NEEDS_ROWS = /^Cannot add a |constraint failed$/i
 
 /** A database in memory that goes forward with a history, on which scripts are tried. Foreign keys are not enforced. */
 export class Probe {
@@ -38,13 +38,17 @@ export class Probe {
     return this.#schema
   }
 
-  /** Goes forward. What runs of a script that fails stays. */
-  apply(script: Script): void {
+  /**
+   * Goes forward. What runs of a script that fails stays.
+   *
+   * @param facts what is known of the script
+   */
+  apply(script: Script, facts?: SqliteFacts): void {
     this.#native.exec('BEGIN')
     const trace = new Trace(this.#native, script, emptySchema('sqlite'), { rows: false }).run()
     if (this.#native.isTransaction) this.#native.exec('COMMIT')
     this.#native.exec(SETTINGS)
-    this.#schema = undefined
+    this.#schema = trace.failure === undefined ? facts?.after : undefined
     this.doubtful ||= trace.failure !== undefined
   }
 
@@ -58,7 +62,7 @@ export class Probe {
     const { trace, after, broken } = this.#try(() => {
       const known = new Set(brokenOf(this.#native, before).map(nameOfBroken))
       const trace = new Trace(this.#native, script, before, { rows: false }).run()
-      const after = introspect(this.#native)
+      const after = trace.changed ? introspect(this.#native) : before
       const changes = trace.failure === undefined && trace.tables.some(isChanged)
       const found = changes
         ? brokenOf(this.#native, after).filter((one) => !known.has(nameOfBroken(one)))
@@ -230,7 +234,10 @@ function rowFacts(
     all.filter((column) => was.columns.some((one) => one.name === column && one.generated === undefined))
   const key = plain(was.primaryKey?.columns ?? [])
   moved.set(was.name, movedColumns(rows, after, key))
-  return compareRows(rows, after, key, trace.casts)
+  const facts = compareRows(rows, after, key, trace.casts)
+  // What is read may have become the same for the rows that there are here.
+  const left = facts.emptied.filter((column) => !trace.read.has(`${lower(was.name)}.${lower(column)}`))
+  return { ...facts, emptied: left }
 }
 
 interface Uncompiled extends Omit<Broken, 'at'> {

@@ -58,6 +58,10 @@ export class Trace {
   readonly touched = new Set<string>()
   failure: (Failure & { readonly constraint: boolean; readonly literal: boolean }) | undefined
   casts = false
+  /** It changed the schema. */
+  changed = false
+  /** Columns that are read by statements that fill others: `table.column`, in lower case. */
+  readonly read = new Set<string>()
   readonly #native: DatabaseSync
   readonly #script: Script
   readonly #options: TraceOptions
@@ -92,7 +96,7 @@ export class Trace {
       this.failure = {
         statement: this.statements.length,
         at,
-        words: error.message,
+        words: wordsOf(error.message, text.slice(start)),
         constraint,
         literal: this.#literal,
       }
@@ -106,6 +110,11 @@ export class Trace {
     return this.tables.find((table) => table.droppedAt === -1 && table.name.toLowerCase() === wanted)
   }
 
+  /** By the table's name before the script. */
+  #columnText(table: string | null, column: string | null): string {
+    return `${this.find(table)?.was?.name ?? table}.${column}`.toLowerCase()
+  }
+
   #visit(statement: Statement): void {
     const { spot, actions } = statement
     const text = this.#script.text.slice(spot.start, spot.end)
@@ -116,6 +125,9 @@ export class Trace {
     const fills = actions.some(isWrite) || actions.some(({ code }) => code === SQLITE_CREATE_TABLE)
     const work = fills ? workOf(this.#native, text) : undefined
     if (work?.casts && actions.some(({ code }) => code === SQLITE_INSERT)) this.casts = true
+    if (actions.some(({ code }) => code === SQLITE_INSERT || code === SQLITE_CREATE_TABLE))
+      for (const { code, first, second } of actions)
+        if (code === constants.SQLITE_READ) this.read.add(this.#columnText(first, second))
     const counted = this.#countWritten(actions)
     const drops = actions
       .filter(({ code }) => code === SQLITE_DROP_TABLE)
@@ -130,7 +142,9 @@ export class Trace {
     const index = this.statements.length
     const whole = this.#wholeOf(actions, work, counted)
     this.statements.push({ ...facts, ...(whole && { whole }) })
-    if (actions.some(changesSchema)) this.#follow(index, actions)
+    if (!actions.some(changesSchema)) return
+    this.changed = true
+    this.#follow(index, actions)
   }
 
   /** What cannot be done inside a transaction is left out where the script is none. */
@@ -195,9 +209,9 @@ export class Trace {
       return undefined
     const verb = write.code === SQLITE_UPDATE ? 'UPDATE' : 'DELETE'
     const all = { table: table.was.name, verb } as const
-    if (work.whole.has(table.name) || work.cleared.has(table.name)) return all
+    if (work.changes.has(table.name) || work.cleared.has(table.name)) return all
     const had = counted.get(table) ?? 0
-    if (had < 2 || !work.scans.has(table.name)) return undefined
+    if (had < 2 || !(work.scans.has(table.name) || work.ranges.has(table.name))) return undefined
     const changed = this.#native.prepare('SELECT changes() AS n').get()?.n
     return Number(changed) === had ? all : undefined
   }
@@ -300,6 +314,13 @@ function isWrite({ code, first }: Action): boolean {
 
 function changesSchema({ code, first }: Action): boolean {
   return WRITES.includes(code) && first === 'sqlite_master'
+}
+
+/** Of ALTER TABLE … ADD CHECK and SET NOT NULL, SQLite says no more than that. */
+function wordsOf(message: string, statement: string): string {
+  if (message !== 'constraint failed') return message
+  const [first] = statement.split(';')
+  return `${/\bcheck\b/i.test(first ?? '') ? 'CHECK' : 'NOT NULL'} ${message}`
 }
 
 /** INSERT OR …: nobody but the text says it. */

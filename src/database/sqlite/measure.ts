@@ -28,6 +28,10 @@ export interface Work {
   readonly scans: ReadonlySet<string>
   /** Those of them of which it passes over none. */
   readonly whole: ReadonlySet<string>
+  /** Those of them of which each row may be written on the way. */
+  readonly changes: ReadonlySet<string>
+  /** Tables of which it goes through the rows from one key on, or up to one. */
+  readonly ranges: ReadonlySet<string>
   /** Tables that are emptied, with no look at their rows. */
   readonly cleared: ReadonlySet<string>
   /** It makes values of other types: CAST. */
@@ -93,7 +97,8 @@ function effectsOf(actions: readonly Action[], work: Work, there: ReadonlySet<st
   return [...new Set([...changed, ...work.scans])]
     .filter((table) => there.has(table))
     .map((table) => {
-      const whole = work.whole.has(table) && (written.has(table) || alters || fills)
+      const changes = work.changes.has(table) && (written.has(table) || alters)
+      const whole = changes || (work.whole.has(table) && fills)
       const rewrite = work.vacuum || work.cleared.has(table) || (whole && !readsOnly(actions))
       return {
         table,
@@ -123,36 +128,46 @@ function isWrite({ code, first }: Action): boolean {
 
 /** Asks SQLite for the program of a statement: https://sqlite.org/lang_explain.html */
 export function workOf(native: DatabaseSync, statement: string): Work {
-  const scans = new Set<string>()
-  const whole = new Set<string>()
-  const cleared = new Set<string>()
+  const work = { scans: new Set<string>(), whole: new Set<string>(), changes: new Set<string>() }
+  const [ranges, cleared] = [new Set<string>(), new Set<string>()]
   const steps = programOf(native, statement)
   const roots = steps.length === 0 ? new Map<number, Root>() : rootsOf(native)
-  const cursors = new Map<number, string>()
-  for (const step of steps) {
-    const { opcode, p1, p2, p3 } = step
+  const cursors = new Map<number, Root>()
+  const written = new Set<number>()
+  for (const { opcode, p1, p2, p3 } of steps) {
     const root = roots.get(p2)
-    if ((opcode === 'OpenRead' || opcode === 'OpenWrite') && p3 === 0) {
-      if (root === undefined) cursors.delete(p1)
-      else cursors.set(p1, root.table)
-    }
+    if (opcode === 'OpenWrite') written.add(p1)
+    if (/^Open(Read|Write)$/.test(opcode) && p3 === 0 && root !== undefined) cursors.set(p1, root)
+  }
+  for (const step of steps) {
+    const { opcode, p1, p2 } = step
     const emptied = opcode === 'Clear' && p2 === 0 ? roots.get(p1) : undefined
     if (emptied?.isTable) cleared.add(emptied.table)
-    const table = cursors.get(p1)
-    if (table === undefined || !['Rewind', 'Last', 'Count', 'SorterInsert'].includes(opcode)) continue
-    const end = opcode === 'Count' ? undefined : endOf(steps, step)
-    if (opcode !== 'Count' && end === undefined) continue
-    scans.add(table)
-    if (end !== undefined && !passesOver(steps, step, end)) whole.add(table)
+    const { table, isTable } = cursors.get(p1) ?? {}
+    if (table === undefined) continue
+    if (opcode === 'Count') work.scans.add(table)
+    const end = endOf(steps, step)
+    if (end === undefined) continue
+    if (isTable && /^Seek[GL][ET]$/.test(opcode)) ranges.add(table)
+    if (!BEGINS.includes(opcode)) continue
+    work.scans.add(table)
+    if (passesOver(steps, step, end)) continue
+    work.whole.add(table)
+    // An index may lead to the rows that are written; a subquery of its own over the table does not.
+    const readers = steps.filter((one) => BEGINS.includes(one.opcode) && cursors.get(one.p1)?.table === table)
+    if (written.has(p1) || readers.length === 1) work.changes.add(table)
   }
   return {
-    scans,
-    whole,
+    ...work,
+    ranges,
     cleared,
     casts: steps.some(({ opcode }) => opcode === 'Cast'),
     vacuum: steps.some(({ opcode }) => opcode === 'Vacuum'),
   }
 }
+
+/** Steps that go to the first row of all, or the last. */
+const BEGINS: readonly string[] = ['Rewind', 'Last']
 
 function programOf(native: DatabaseSync, statement: string): Step[] {
   try {
@@ -186,9 +201,5 @@ function endOf(steps: readonly Step[], { addr, p1 }: Step): Step | undefined {
 
 /** Whether a row may be left out: then a step of the loop jumps to its end. */
 function passesOver(steps: readonly Step[], start: Step, end: Step): boolean {
-  return steps.some(({ addr, opcode, p2 }) => {
-    if (addr <= start.addr || addr >= end.addr || p2 !== end.addr) return false
-    // A key that is not there any more is no choice of the statement's.
-    return opcode !== 'NotExists' && opcode !== 'Goto' && !opcode.startsWith('Rewind')
-  })
+  return steps.some(({ addr, p2 }) => addr > start.addr && addr < end.addr && p2 === end.addr)
 }

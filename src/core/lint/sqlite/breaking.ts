@@ -1,4 +1,4 @@
-import { count, list } from '../../text.ts'
+import { list } from '../../text.ts'
 import type { Found } from '../rule.ts'
 import type { ColumnFate, SqliteFacts, TableFate } from './facts.ts'
 import { isUnique } from './losses.ts'
@@ -21,6 +21,11 @@ export const BREAKING: readonly SqliteRule[] = [
     find: (facts) =>
       facts.tables
         .filter(({ fate, table }) => fate === 'dropped' && !takesBack(facts, table.name))
+        // A rebuild that fails half-way.
+        .filter(
+          ({ table }) =>
+            facts.fails === undefined || !facts.statements.some(({ copies }) => copies?.from === table.name),
+        )
         .map((fate) => dropped(facts, fate)),
   },
   {
@@ -256,9 +261,4 @@ function required({ origin }: SqliteFacts, { table, now, fate, columns }: TableF
         !(now.primaryKey?.columns.length === 1 && now.primaryKey.columns[0] === column.name),
     )
     .map(({ name }) => name)
-}
-
-/** `3 rows of posts`. */
-export function rowsOf(n: number, table: string): string {
-  return `${count(n, 'row')} of ${table}`
 }

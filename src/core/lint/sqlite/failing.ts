@@ -63,7 +63,7 @@ INSERT INTO users_new (id, name, email) SELECT users.id, users.name, coalesce(us
 DROP TABLE users;
 ALTER TABLE users_new RENAME TO users;`,
     },
-    words: /^NOT NULL constraint failed|^constraint failed$/i,
+    words: /^NOT NULL constraint failed/i,
     onRows: true,
     say: (words) => `it fails where a row has NULL: ${words}`,
     fix: ({ words }) => {
@@ -114,6 +114,7 @@ CREATE UNIQUE INDEX users_email ON users (email);`,
     bad: { before: USERS, up: 'ALTER TABLE users ADD COLUMN code TEXT UNIQUE;' },
     good: { before: USERS, up: 'ALTER TABLE users ADD COLUMN code TEXT;' },
     words: /^cannot add a (UNIQUE|PRIMARY KEY|STORED|REFERENCES) column/i,
+    onRows: true,
     say: (words) => `SQLite adds no such column: ${words}`,
     fix: ({ statement }, { statements, script }) => {
       const text = textOf(statements[statement], script.text, statements.at(-1)?.end)

@@ -22,11 +22,6 @@ export function startOf({ statements, script }: SqliteFacts, index: number): num
   return statements[index]?.start ?? last?.start ?? script.text.search(/\S/)
 }
 
-/** The words with which a place begins in a script. */
-export function wordsAt({ script }: SqliteFacts, at: number): string {
-  return script.text.slice(at)
-}
-
 /** The table as a schema has it. */
 export function tableIn({ tables }: Schema, name: string): Table | undefined {
   return tables.find((table) => lower(table.name) === lower(name))
@@ -48,7 +43,10 @@ export function rebuilds({ tables }: SqliteFacts): TableFate[] {
 /** SQL that makes a table into another in the way that loses nothing. */
 export function rebuildText({ before }: SqliteFacts, table: Table): string {
   const tables = before.tables.map((one) => (lower(one.name) === lower(table.name) ? table : one))
-  return scriptText(alterSqlite(before, { ...before, tables }, {}).statements)
+  const { statements } = alterSqlite(before, { ...before, tables }, {})
+  return statements.length > 0
+    ? scriptText(statements)
+    : '-- nothing: but for the order of columns the table is as it is to be'
 }
 
 /** The table as it has become, with what was left behind. */
