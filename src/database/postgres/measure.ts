@@ -185,9 +185,10 @@ function lockOf(mode: string): Lock {
   return LOCKS.find((lock) => lock === name) ?? 'ACCESS SHARE'
 }
 
+const STRENGTH: readonly (Lock | undefined)[] = LOCKS
+
 function stronger(a: Lock | undefined, b: Lock): Lock {
-  const rank = (lock: Lock | undefined) => LOCKS.findIndex((one) => one === lock)
-  return a !== undefined && rank(a) > rank(b) ? a : b
+  return a !== undefined && STRENGTH.indexOf(a) > STRENGTH.indexOf(b) ? a : b
 }
 
 /** What was done between two moments of a transaction. Who reads a table locks its indexes too, so theirs count. */
