@@ -98,7 +98,7 @@ export function planText(plan: PlanResult): string {
         ]),
     ...planBackupText(backup),
     ...notes.map((note) => `note: ${note}`),
-    `note: ${rate.measured ? 'seconds by what this machine was seen to do' : 'seconds by what is usual: this machine could not be measured'} (${bytesText(rate.speeds.scan)}/s read, ${bytesText(rate.speeds.rewrite)}/s rewritten)`,
+    ...(rate === undefined ? [] : [planRateText(rate)]),
     ...(exists ? [] : [`${database} is not there yet: it would be made`]),
     `${database}: would apply ${migrations(pending.length)} in ${rangeText(seconds)}; nothing was changed`,
   ].join('\n')
@@ -127,6 +127,13 @@ function planMigrationText({
       ? []
       : [`  ${fails}${error.line === undefined ? '' : ` at line ${error.line}`}: ${error.message}`]),
   ]
+}
+
+function planRateText({ measured, speeds }: NonNullable<PlanResult['rate']>): string {
+  const by = measured
+    ? 'seconds by what this machine was seen to do'
+    : 'seconds by what is usual: this machine could not be measured'
+  return `note: ${by} (${bytesText(speeds.scan)}/s read, ${bytesText(speeds.rewrite)}/s rewritten)`
 }
 
 /** Bytes below which nobody wants to hear of them. */

@@ -4,8 +4,10 @@ import type { Work } from '../core/lint/forecast.ts'
 import type { Move } from '../core/lint/lineage.ts'
 import type { Copies } from '../core/schema/convert/copies.ts'
 import type { Schema } from '../core/schema/model.ts'
+import type { Script } from '../core/script.ts'
 import type { Spot } from '../core/sql-error.ts'
-import type { Reading } from '../database/database.ts'
+import { place, skipBlank } from '../core/text.ts'
+import type { Database, Reading } from '../database/database.ts'
 
 /** A statement that has not been run on the live database. */
 export interface ForeseenStatement extends Spot {
@@ -21,6 +23,12 @@ export interface ForeseenStatement extends Spot {
   readonly keeps?: string
 }
 
+/** What scripts would do, and what is to be said of how that was found out. */
+export interface ForeseenAll {
+  readonly all: readonly Foreseen[]
+  readonly notes: readonly string[]
+}
+
 /** What a script would do. */
 export interface Foreseen {
   readonly statements: readonly ForeseenStatement[]
@@ -32,6 +40,50 @@ export interface Foreseen {
   readonly using?: ReadonlyMap<string, { readonly expression: string; readonly plain: boolean }>
   /** It fails even where there are no rows; those behind it are not looked at. */
   readonly error?: MigrateError
+}
+
+/** Statements as they were measured. */
+export interface Through {
+  readonly effects: readonly (readonly Effect[])[]
+  readonly error?: MigrateError
+  /** What could not be tried. */
+  readonly notes: readonly string[]
+}
+
+/** Measures a script on a shadow without rows: what fails only for want of them is passed over. */
+export async function measureThrough(
+  shadow: Database,
+  script: Script,
+  readings: readonly Reading[],
+): Promise<Through> {
+  const effects: (readonly Effect[])[] = []
+  const notes: string[] = []
+  for (;;) {
+    const done = readings[effects.length - 1]?.end ?? 0
+    const measured = await shadow.measure(blanked(script, done))
+    effects.push(...measured.map((one) => one.effects))
+    const error = measured.at(-1)?.error
+    if (error === undefined) return { effects, notes }
+    const failed = readings[effects.length - 1]
+    if (failed === undefined || !wantsRows(failed, error)) return { effects, notes, error }
+    const { line } = place(script.file, script.text, skipBlank(script.text, failed.start))
+    notes.push(`${script.file}:${line} could not be tried without rows: ${error.message}`)
+  }
+}
+
+/** The script from a place on, where it was. */
+export function blanked(script: Script, to: number): Script {
+  return { ...script, text: script.text.slice(0, to).replace(/[^\n]/g, ' ') + script.text.slice(to) }
+}
+
+/** Whether a statement that reads or writes rows may have failed because there are none. */
+function wantsRows({ kind }: Reading, { cause }: MigrateError): boolean {
+  const { code = '', errcode = 0 } = (cause ?? {}) as { code?: string; errcode?: number }
+  // What code raises, in a block or a function.
+  if (code.startsWith('P0')) return true
+  // SQLITE_CONSTRAINT; more than one row, data exceptions, constraints.
+  const ofRows = (errcode & 0xff) === 19 || /^2[123]/.test(code)
+  return ofRows && (kind === 'data' || kind === 'opaque')
 }
 
 /** How a statement moves the rows of tables. */

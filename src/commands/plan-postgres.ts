@@ -1,22 +1,16 @@
 import type { AlterTableCmd, Node } from 'libpg-query'
 import { MigrateError } from '../core/errors.ts'
-import type { Effect, Measured } from '../core/lint/effect.ts'
+import type { Effect } from '../core/lint/effect.ts'
 import type { Move } from '../core/lint/lineage.ts'
 import { nodesOf } from '../core/schema/convert/ast.ts'
 import { loadCopies } from '../core/schema/convert/copies.ts'
 import type { Schema } from '../core/schema/model.ts'
 import type { Script } from '../core/script.ts'
 import type { Spot } from '../core/sql-error.ts'
-import type { Database } from '../database/database.ts'
+import type { Database, Reading } from '../database/database.ts'
 import { type ShadowOptions, withShadow } from '../database/shadow.ts'
-import { type Foreseen, type ForeseenStatement, moveOf } from './foresee.ts'
+import { type Foreseen, type ForeseenAll, type ForeseenStatement, measureThrough, moveOf } from './foresee.ts'
 import { furnish } from './plan-sqlite.ts'
-
-/** What scripts would do, and what is to be said of how that was found out. */
-export interface ForeseenAll {
-  readonly all: readonly Foreseen[]
-  readonly notes: readonly string[]
-}
 
 /**
  * What scripts would do: measured on a shadow that has the schema of the live database, where there is a server to
@@ -56,6 +50,7 @@ export async function foreseePostgres(
 interface Read {
   readonly script: Script
   readonly statements: readonly (Spot & { readonly tree: Readonly<Record<string, unknown>> })[]
+  readonly readings: readonly Reading[]
   readonly shapes: readonly Omit<ForeseenStatement, 'effects'>[]
   readonly using: NonNullable<Foreseen['using']>
 }
@@ -104,14 +99,14 @@ async function measureAll(
   const notes = major === server ? [] : [`measured on PostgreSQL ${major}, and the server is ${server}`]
   let before = await shadow.introspect()
   for (const one of read) {
-    const { script } = one
-    const measured = await shadow.measure(script)
-    const error = measured.find((one) => one.error)?.error
+    const { script, readings } = one
+    const { effects, error, notes: more } = await measureThrough(shadow, script, readings)
+    notes.push(...more)
     if (error !== undefined && isOfServer(error)) {
       throw new NotHere('SHADOW', `${script.file} fails: ${error.message}`, { cause: error })
     }
     const after = await shadow.introspect()
-    all.push(foreseen(one, measured, before, after, true, error))
+    all.push(foreseen(one, effects, before, after, true, error))
     if (error !== undefined) break
     before = after
   }
@@ -125,11 +120,11 @@ async function predict(live: Schema, read: readonly Read[], major: number): Prom
   const catalog = catalogOf(live)
   return read.map((one) => {
     const before = catalog.schema()
-    const effects = one.statements.map(({ start, end, tree }): Measured => {
+    const effects = one.statements.map(({ tree }) => {
       const [[kind, node] = ['', {}]] = Object.entries(tree)
       const found = effectsOf({ kind, node: node as Readonly<Record<string, unknown>> }, catalog, major)
       catalog.apply(tree)
-      return { start, end, effects: found }
+      return found
     })
     return foreseen(one, effects, before, catalog.schema(), false, undefined)
   })
@@ -137,13 +132,13 @@ async function predict(live: Schema, read: readonly Read[], major: number): Prom
 
 function foreseen(
   { shapes, using }: Read,
-  measured: readonly { readonly effects: readonly Effect[] }[],
+  effects: readonly (readonly Effect[])[],
   before: Schema,
   after: Schema,
   isMeasured: boolean,
   error: MigrateError | undefined,
 ): Foreseen {
-  const statements = shapes.map((shape, i) => ({ ...shape, effects: measured[i]?.effects ?? [] }))
+  const statements = shapes.map((shape, i) => ({ ...shape, effects: effects[i] ?? [] }))
   return { statements, before, after, measured: isMeasured, using, ...(error && { error }) }
 }
 
@@ -152,7 +147,7 @@ async function shapesOf(
   database: Database,
   script: Script,
   statements: Read['statements'],
-): Promise<Pick<Read, 'shapes' | 'using'>> {
+): Promise<Pick<Read, 'readings' | 'shapes' | 'using'>> {
   const copies = await loadCopies()
   const readings = await database.read(script)
   const using: [string, { expression: string; plain: boolean }][] = []
@@ -164,7 +159,7 @@ async function shapesOf(
     shapes.push({ start, end, move: { ...move, ...droppedColumns(tree) }, ...workOf(tree) })
     using.push(...(await usingOf(tree)))
   }
-  return { shapes, using: new Map(using) }
+  return { readings, shapes, using: new Map(using) }
 }
 
 /** What ALTER TABLE is to do, with the table's name. */

@@ -9,14 +9,21 @@ import type { Database } from '../database/database.ts'
 import { prepareHistory } from '../database/history.ts'
 import { type ShadowOptions, withShadow } from '../database/shadow.ts'
 import { holderOf } from '../database/state.ts'
-import { type Foreseen, type ForeseenStatement, moveOf } from './foresee.ts'
+import {
+  type Foreseen,
+  type ForeseenAll,
+  type ForeseenStatement,
+  measureThrough,
+  moveOf,
+  type Through,
+} from './foresee.ts'
 
 /** What scripts would do, measured on a shadow in memory that has the schema of the live database. */
 export function foreseeSqlite(
   live: Schema,
   scripts: readonly Script[],
   options: ShadowOptions,
-): Promise<Foreseen[]> {
+): Promise<ForeseenAll> {
   return withShadow('sqlite', options, async (shadow) => {
     await furnish(shadow, live)
     return measureAll(shadow, scripts)
@@ -30,38 +37,38 @@ export async function furnish(shadow: Database, live: Schema): Promise<void> {
   await prepareHistory(shadow, holderOf('up', []))
 }
 
-async function measureAll(shadow: Database, scripts: readonly Script[]): Promise<Foreseen[]> {
+async function measureAll(shadow: Database, scripts: readonly Script[]): Promise<ForeseenAll> {
   const copies = await loadCopies()
   const all: Foreseen[] = []
+  const notes: string[] = []
   let before = await shadow.introspect()
   for (const script of scripts) {
-    const { statements, error } = await measureOne(shadow, script, copies)
+    const { statements, error, notes: more } = await measureOne(shadow, script, copies)
+    notes.push(...more)
     const after = await shadow.introspect()
     all.push({ statements, before, after, measured: true, ...(error && { error }) })
     if (error !== undefined) break
     before = after
   }
-  return all
+  return { all, notes }
 }
 
 async function measureOne(
   shadow: Database,
   script: Script,
   copies: Copies,
-): Promise<Pick<Foreseen, 'statements' | 'error'>> {
+): Promise<Pick<Foreseen, 'statements' | 'error'> & Pick<Through, 'notes'>> {
   try {
     const readings = await shadow.read(script)
-    const measured = await shadow.measure(script)
+    const { effects, error, notes } = await measureThrough(shadow, script, readings)
     const statements = readings.map((reading, i): ForeseenStatement => {
       const { start, end } = reading
       const text = script.text.slice(skipBlank(script.text, start), end)
-      const { effects = [] } = measured[i] ?? {}
-      return { start, end, effects, move: moveOf(reading, text, copies), ...workOf(text) }
+      return { start, end, effects: effects[i] ?? [], move: moveOf(reading, text, copies), ...workOf(text) }
     })
-    const error = measured.find((one) => one.error)?.error
-    return { statements, ...(error && { error }) }
+    return { statements, notes, ...(error && { error }) }
   } catch (error) {
-    if (error instanceof MigrateError) return { statements: [], error }
+    if (error instanceof MigrateError) return { statements: [], notes: [], error }
     throw error
   }
 }

@@ -27,7 +27,7 @@ import { type Interrupted, readState } from '../database/state.ts'
 import { type Target as DatabaseTarget, dialectOf, isMemory, sqlitePath } from '../database/target.ts'
 import { lastBackup } from './backup.ts'
 import { checkTarget } from './change.ts'
-import type { Foreseen, ForeseenStatement } from './foresee.ts'
+import { blanked, type Foreseen, type ForeseenAll, type ForeseenStatement } from './foresee.ts'
 import { DEFAULT_DATABASE, NEXFLOW_MIGRATIONS, type Options } from './options.ts'
 
 export interface PlanOptions
@@ -56,8 +56,8 @@ export interface PlanResult {
   readonly backup: PlanBackup
   /** What is needed until it is over; left out: nothing to speak of. */
   readonly space?: PlanSpace
-  /** What the seconds are made of. */
-  readonly rate: Rate
+  /** What the seconds are made of; left out: nothing is pending. */
+  readonly rate?: Rate
   /** How all this was found out, where that is worth a word. */
   readonly notes: readonly string[]
 }
@@ -186,7 +186,8 @@ class Planner {
   async plan(steps: readonly Migration[], exists: boolean): Promise<PlanResult> {
     const { dialect, name } = this.#database
     const interrupted = (await readState<Interrupted>(this.#database, 'interrupted')).get('')
-    const scripts = steps.map(({ id, up }) => (interrupted?.id === id ? rest(up, interrupted) : up))
+    const scripts = steps.map(({ id, up }) => (interrupted?.id === id ? blanked(up, interrupted.length) : up))
+    if (steps.length === 0) return { ...this.#nothing(), exists }
     const outlook = await this.#database.outlook()
     const live = await outlook.schema()
     const { all, notes } = await this.#foresee(live, scripts, outlook)
@@ -236,17 +237,18 @@ class Planner {
     }
   }
 
-  async #foresee(
-    live: Schema,
-    scripts: readonly Script[],
-    { major = 0 }: Outlook,
-  ): Promise<{ all: readonly Foreseen[]; notes: readonly string[] }> {
-    if (scripts.length === 0) return { all: [], notes: [] }
+  #nothing(): Omit<PlanResult, 'exists'> {
+    const { dialect, name } = this.#database
+    const none = { migrations: [], blockers: [], notes: [], seconds: NO_TIME }
+    return { dialect, database: name, ok: true, ...none, backup: this.#backup([], new Map()) }
+  }
+
+  async #foresee(live: Schema, scripts: readonly Script[], { major = 0 }: Outlook): Promise<ForeseenAll> {
     const { shadow, signal } = this.#options
     const options = { ...(shadow !== undefined && { shadow }), ...(signal && { signal }) }
     if (this.#database.dialect === 'sqlite') {
       const { foreseeSqlite } = await import('./plan-sqlite.ts')
-      return { all: await foreseeSqlite(live, scripts, options), notes: [] }
+      return foreseeSqlite(live, scripts, options)
     }
     const { foreseePostgres } = await import('./plan-postgres.ts')
     return foreseePostgres(this.#database, live, scripts, major, options)
@@ -318,12 +320,6 @@ class Planner {
     const old = last === undefined || Date.now() - Date.parse(last.takenAt) > DAY
     return { before, destroys, due: !before && destroys.length > 0 && old, ...(last && { last }) }
   }
-}
-
-/** A script of which a part has run: what is left, at the same places. */
-function rest(script: Script, { length }: Interrupted): Script {
-  const done = script.text.slice(0, length).replace(/[^\n]/g, ' ')
-  return { ...script, text: done + script.text.slice(length) }
 }
 
 interface Followed {
