@@ -20,9 +20,9 @@ import type { Schema, Table } from '../core/schema/model.ts'
 import { alterSchema, scriptText } from '../core/schema/sql/ddl.ts'
 import { triggerText, viewText } from '../core/schema/sql/ddl-sqlite.ts'
 import { namesIn, stringText } from '../core/schema/sql/names.ts'
-import { isSign, isWord, tokensOf } from '../core/schema/tokens.ts'
+import { isSign, isWord, type Token, tokensOf, unquoted } from '../core/schema/tokens.ts'
 import { parseScript, type Script } from '../core/script.ts'
-import { list, skipBlank } from '../core/text.ts'
+import { list } from '../core/text.ts'
 import { type Probe, withProbe } from '../database/probe/probe.ts'
 
 /** Whether a rule's findings are to be cured. */
@@ -108,11 +108,14 @@ function edited(text: string, edits: readonly Edit[]): string {
   return made + text.slice(at)
 }
 
+/** What may stand before the semicolon that ends a statement, and that. */
+const SEMICOLON = /(?:\s|--[^\n]*|\/\*[\s\S]*?\*\/)*;/y
+
 /** Where a statement stands, with its semicolon. */
 function spotOf(statement: Statement, text: string): { start: number; end: number } {
   const last = statement.at(-1)?.end ?? 0
-  const next = skipBlank(text, last)
-  return { start: statement[0]?.start ?? 0, end: text[next] === ';' ? next + 1 : last }
+  SEMICOLON.lastIndex = last
+  return { start: statement[0]?.start ?? 0, end: SEMICOLON.test(text) ? SEMICOLON.lastIndex : last }
 }
 
 /** Without what switches foreign keys: in a transaction it does nothing, or enforcement is off already. */
@@ -281,15 +284,29 @@ function withoutBlocker({ script, fails, before, tables, statements }: SqliteFac
 /** The row of sqlite_sequence goes along, before the table goes that it is of. */
 function withCounter(facts: SqliteFacts): string | undefined {
   const edits = rebuilds(facts).flatMap(({ table, at, rows, renamedTo }): Edit[] => {
-    const made = facts.statements.find(({ copies }) => copies?.from === table.name)?.copies?.into
     const start = facts.statements[at]?.start
+    const old = renamedTo ?? table.name
+    const made = start === undefined ? undefined : filledFrom(old, facts.script.text.slice(0, start))
     if (!rows?.counter || made === undefined || start === undefined) return []
-    const old = stringText(renamedTo ?? table.name)
-    const counter = `SELECT seq FROM sqlite_sequence WHERE name = ${old}`
+    const counter = `SELECT seq FROM sqlite_sequence WHERE name = ${stringText(old)}`
     const text = `UPDATE sqlite_sequence SET seq = coalesce((${counter}), seq) WHERE name = ${stringText(made)};\n`
     return [{ start, end: start, text }]
   })
   return edits.length > 0 ? edited(facts.script.text, edits) : undefined
+}
+
+/** The table into which the last copy of another's rows goes. */
+function filledFrom(table: string, text: string): string | undefined {
+  const copy = statementsOf(text, 'sqlite').findLast(
+    (statement) => isWord(statement[0], 'INSERT') && statement.some((token) => isNameOf(token, table)),
+  )
+  const path = copy?.slice(copy.findIndex((token) => isWord(token, 'INTO')) + 1) ?? []
+  const name = isSign(path[1], '.') ? path[2] : path[0]
+  return name && unquoted(name)
+}
+
+function isNameOf(token: Token, table: string): boolean {
+  return (token.kind === 'word' || token.kind === 'name') && lower(unquoted(token)) === lower(table)
 }
 
 /** A write of every row that stands alone can go in batches. */
