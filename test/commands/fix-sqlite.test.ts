@@ -237,6 +237,10 @@ const LEFT: Readonly<Record<string, readonly [before: string, up: string]>> = {
     USERS,
     `${NEW}\nINSERT INTO users_new (id, name, email) SELECT users.id, users.name, '' FROM users;\n${SWAP}`,
   ],
+  'a copy in which a column may have another name': [
+    USERS,
+    `CREATE TABLE users_new (id INTEGER PRIMARY KEY, name TEXT, mail TEXT);\nINSERT INTO users_new SELECT "id", "name", "mail" FROM users;\n${SWAP}`,
+  ],
   'SET DEFAULT of what SQLite may not know': [USERS, 'ALTER TABLE users ALTER email SET DEFAULT now();'],
   'two writes of every row': [USERS, 'UPDATE users SET name = 1;\nDELETE FROM users;'],
   'what does not go in batches': [USERS, 'UPDATE users SET id = id + 100;'],

@@ -40,6 +40,12 @@ export function namedCopy(statement: Statement, text: string, schema: Schema): s
   }))
   if (pairs.some(({ column, value }) => value === undefined && isRequired(into, column))) return undefined
   const given = pairs.filter(({ value }) => value !== undefined)
+  // A column that goes and one that comes: it may have another name now.
+  const taken = new Set(
+    copy.items.map((item) => (item.is === 'column' && !item.byStar ? lower(item.name) : '')),
+  )
+  const left = plainColumns(from).some(({ name }) => !columnIn(into, name) && !taken.has(lower(name)))
+  if (left && given.length < pairs.length) return undefined
   if (given.length === 0) return undefined
   const source = called === undefined ? q(from.name) : `${q(from.name)} AS ${q(called)}`
   return `${head} (${given.map(({ column }) => q(column.name)).join(', ')})\nSELECT ${given.map(({ value }) => value).join(', ')}\nFROM ${source};`
