@@ -1,10 +1,12 @@
 import type { DatabaseSync } from 'node:sqlite'
+import { MigrateError } from '../../core/errors.ts'
 import type { Broken, ColumnFate, Failure, SqliteFacts, TableFate } from '../../core/lint/sqlite/facts.ts'
 import type { Direction } from '../../core/migrations.ts'
 import { emptySchema, type Schema, type Table } from '../../core/schema/model.ts'
 import { namesIn } from '../../core/schema/sql/names.ts'
 import type { Script } from '../../core/script.ts'
 import { quoteName } from '../../core/text.ts'
+import { readBatches } from '../sqlite/batch.ts'
 import { introspect } from '../sqlite/introspect.ts'
 import { withMemory } from '../sqlite/shadow.ts'
 import { compareRows, movedColumns } from './compare.ts'
@@ -97,6 +99,16 @@ export class Probe {
       broken,
       dropped: trace.dropped,
       changedAt: new Map(trace.tables.map(({ name, changedAt }) => [lower(name), changedAt])),
+    }
+  }
+
+  /** Whether a script is one that can go in batches. */
+  takesBatches(script: Script): boolean {
+    try {
+      return readBatches(this.#native, script, 'the copy in memory').length > 0
+    } catch (error) {
+      if (error instanceof MigrateError) return false
+      throw error
     }
   }
 
