@@ -1,9 +1,13 @@
 import { MigrateError } from '../core/errors.ts'
 import type { Measured } from '../core/lint/effect.ts'
+import { rulesOn } from '../core/lint/lint.ts'
 import { Catalog } from '../core/lint/postgres/catalog.ts'
 import { lintPostgres } from '../core/lint/postgres/lint-postgres.ts'
+import type { PostgresRule } from '../core/lint/postgres/moment.ts'
+import { POSTGRES_RULES } from '../core/lint/postgres/rules.ts'
 import { failed } from '../core/lint/refusals.ts'
 import type { Hit } from '../core/lint/rule.ts'
+import type { Severities } from '../core/lint/severity.ts'
 import type { Direction, Migration } from '../core/migrations.ts'
 import type { Schema } from '../core/schema/model.ts'
 import type { Script } from '../core/script.ts'
@@ -29,6 +33,8 @@ export interface Judged {
 export interface PostgresOptions extends ShadowOptions {
   /** From the text alone. */
   readonly static?: boolean
+  /** The severities of rules, by their ids. */
+  readonly rules?: Severities
 }
 
 /** What came of it. */
@@ -49,7 +55,7 @@ export interface PostgresVerdict {
  */
 export async function judgePostgres(
   histories: readonly History[],
-  { static: fromText = false, ...shadow }: PostgresOptions,
+  { static: fromText = false, rules: severities = {}, ...shadow }: PostgresOptions,
 ): Promise<PostgresVerdict> {
   const judged = new Map<Migration, Judged>()
   const notes: string[] = []
@@ -59,31 +65,58 @@ export async function judgePostgres(
     await measureAll(histories, shadow, { judged, notes })
   }
   const measured = judged.size
-  for (const history of histories) await readHistory(history, judged, notes)
+  const rules = rulesOn(POSTGRES_RULES, severities)
+  for (const history of histories) await readHistory(history, rules, { judged, notes })
   return { judged, measured: !fromText && judged.size === measured, notes }
+}
+
+/** What comes of it, as it is gathered. */
+interface Book {
+  readonly judged: Map<Migration, Judged>
+  readonly notes: string[]
 }
 
 /** Judges by their text what is not judged yet. */
 async function readHistory(
   { migrations, wanted, strays }: History,
-  judged: Map<Migration, Judged>,
-  notes: string[],
+  rules: readonly PostgresRule[],
+  { judged, notes }: Book,
 ): Promise<void> {
   const isOpen = (one: Migration) => wanted.has(one.id) && !judged.has(one)
   const open = strays.filter((one) => !judged.has(one))
   const end = open.length > 0 ? migrations.length : migrations.findLastIndex(isOpen) + 1
+  const history = migrations.slice(0, end)
+  if (history.length + open.length === 0) return
+  const { inOrder } = await import('../database/postgres/script.ts')
+  const read = inOrder(scriptsOf([...history, ...open], new Set([...history.filter(isOpen), ...open])))
   const catalog = new Catalog()
-  for (const migration of migrations.slice(0, end)) {
-    if (isOpen(migration)) judged.set(migration, await judgeText(migration, catalog))
-    else await pass(migration.up, catalog, notes)
+  for (const migration of history) {
+    if (isOpen(migration)) judged.set(migration, await judgeText(migration, catalog, { read, rules }))
+    else await pass(migration.up, catalog, { read, notes })
   }
-  for (const stray of open) judged.set(stray, await judgeText(stray, catalog.clone()))
+  for (const stray of open) judged.set(stray, await judgeText(stray, catalog.clone(), { read, rules }))
 }
 
+/** Scripts in the order in which they are read. */
+function* scriptsOf(migrations: readonly Migration[], judged: ReadonlySet<Migration>): Generator<Script> {
+  for (const migration of migrations) {
+    yield migration.up
+    const down = judged.has(migration) ? migration.down?.() : undefined
+    if (down !== undefined) yield down
+  }
+}
+
+/** Gives the statements of a script. */
+type ReadScript = typeof statementsOf
+
 /** Brings the catalog forward. */
-async function pass(script: Script, catalog: Catalog, notes: string[]): Promise<void> {
+async function pass(
+  script: Script,
+  catalog: Catalog,
+  { read, notes }: { read: ReadScript; notes: string[] },
+): Promise<void> {
   try {
-    const statements = await statementsOf(script)
+    const statements = await read(script)
     catalog.begin()
     for (const { tree } of statements) catalog.apply(tree)
   } catch (error) {
@@ -92,15 +125,19 @@ async function pass(script: Script, catalog: Catalog, notes: string[]): Promise<
   }
 }
 
-async function judgeText({ up, down }: Migration, catalog: Catalog): Promise<Judged> {
+async function judgeText(
+  { up, down }: Migration,
+  catalog: Catalog,
+  how: Pick<Known, 'read' | 'rules'>,
+): Promise<Judged> {
   const script = down?.()
   // A long history has many tables: they are copied only where somebody asks for them again.
   const earlier = script && catalog.clone()
   const before = catalog.schema()
-  const first = await judgeScript(up, 'up', catalog)
+  const first = await judgeScript(up, 'up', catalog, how)
   const after = catalog.schema()
   const second =
-    script && earlier ? await judgeScript(script, 'down', catalog.clone(), { before: earlier }) : []
+    script && earlier ? await judgeScript(script, 'down', catalog.clone(), { ...how, before: earlier }) : []
   return { up: first, down: second, before, after }
 }
 
@@ -111,6 +148,9 @@ interface Known {
   readonly version?: number
   /** Of a down script: the schema before its up script. */
   readonly before?: Catalog
+  /** Those that are asked. Default: all. */
+  readonly rules?: readonly PostgresRule[]
+  readonly read?: ReadScript
 }
 
 /** What the rules say of a script. It brings the catalog forward. */
@@ -118,11 +158,11 @@ export async function judgeScript(
   script: Script,
   direction: Direction,
   catalog: Catalog,
-  { measured = [], version, before }: Known = {},
+  { measured = [], version, before, rules, read = statementsOf }: Known = {},
 ): Promise<Hit[]> {
   const { file, text, transaction } = script
   try {
-    const statements = (await statementsOf(script)).map((statement, i) => {
+    const statements = (await read(script)).map((statement, i) => {
       const seen = measured[i]
       return seen === undefined ? statement : { ...statement, measured: seen }
     })
@@ -137,6 +177,7 @@ export async function judgeScript(
         ...(before && { before }),
       },
       catalog,
+      rules,
     )
     const errors = measured.flatMap(({ error }) => error ?? [])
     return [...hits, ...errors.map((error) => failed(script, error))]

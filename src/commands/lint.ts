@@ -107,7 +107,7 @@ function onDialect(batch: Batch, dialect: Dialect, only: Dialect | undefined): O
   const isOf = ({ up }: Files) => up[dialect] !== undefined || up.neutral !== undefined
   const history = batch.dialects.includes(dialect) ? batch.files : []
   const strays = dialect === (only ?? dialect) ? batch.strays.filter(isOf) : []
-  const of = new Map([...history, ...strays].map((files) => [files, migrationOf(files, dialect)]))
+  const of = new Map([...history, ...strays].map((files) => [files, migrationOf(files, dialect, false)]))
   const migrationsOf = (all: readonly Files[]) => all.flatMap((files) => of.get(files) ?? [])
   return {
     of,
@@ -198,8 +198,9 @@ async function onSqlite(histories: readonly History[], { signal }: LintOptions):
 
 async function onPostgres(histories: readonly History[], options: LintOptions) {
   const { judgePostgres } = await import('./lint-postgres.ts')
-  const { static: fromText, shadow, signal } = options
+  const { static: fromText, shadow, signal, rules } = options
   return judgePostgres(histories, {
+    ...(rules !== undefined && { rules }),
     ...(fromText !== undefined && { static: fromText }),
     ...(shadow !== undefined && { shadow }),
     ...(signal && { signal }),

@@ -1,7 +1,7 @@
 import { isUtf8 } from 'node:buffer'
 import { readFileSync, statSync } from 'node:fs'
 import { MigrateError } from './errors.ts'
-import { didYouMean, place, skipBlank } from './text.ts'
+import { didYouMean, once, place, skipBlank } from './text.ts'
 
 /** One direction's SQL of one migration, with what its directives say. */
 export interface Script {
@@ -77,7 +77,7 @@ export function parseScript(file: string, raw: string): Script {
       },
     )
   }
-  const checksum = checksumOf(text)
+  const checksum = once(() => checksumOf(text))
   const { directives, hints, ignores, batch, body } = readDirectives(file, text)
   const reason = directives.get('migrate: irreversible')
   const nothing = directives.get('migrate: nothing')
@@ -97,7 +97,10 @@ export function parseScript(file: string, raw: string): Script {
   return {
     file,
     text,
-    checksum,
+    // Not everybody asks for it, and it takes as long as to read the file.
+    get checksum() {
+      return checksum()
+    },
     transaction: !directives.has('migrate: no-transaction') && batch === undefined,
     ...(batch !== undefined && { batch }),
     ...(reason !== undefined && { irreversible: reason }),
