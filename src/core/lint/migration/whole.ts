@@ -103,12 +103,24 @@ function partOf(dialect: Dialect, side: Side): Part {
   }
   const named = (schema: Schema) => ({ ...schema, tables: schema.tables.filter(isNamed) })
   const [before, after] = [once(() => named(side.before)), once(() => named(side.after))]
-  const pairs = once(() => {
+  const isMade = ({ virtual, partitionOf }: Table) => virtual === undefined && partitionOf === undefined
+  const made = once(() => {
     // Of a long history most tables are what they were, and in their places.
     const changed = side.after.tables.filter((table, i) => table !== side.before.tables[i])
-    return changed.filter(isNamed).map((table) => ({ table, was: tableOf(side.before, table) }))
+    return changed.flatMap((table) => {
+      const was = tableOf(side.before, table)
+      const isNew = was === undefined && isMade(table)
+      const columns =
+        was === undefined && !isNew
+          ? []
+          : table.columns.filter(({ name }) => columnOf(dialect, was, name) === undefined)
+      return (isNew || columns.length > 0) && isNamed(table) ? [{ table, isNew, columns }] : []
+    })
   })
-  const isMade = ({ virtual, partitionOf }: Table) => virtual === undefined && partitionOf === undefined
+  const newTables = once(() => made().flatMap(({ table, isNew }) => (isNew ? [table] : [])))
+  const newColumns = once(() =>
+    made().flatMap(({ table, columns }) => columns.map((column) => ({ table, column }))),
+  )
   return {
     dialect,
     neutral: side.neutral,
@@ -122,16 +134,10 @@ function partOf(dialect: Dialect, side: Side): Part {
     up,
     ...(down !== undefined && { down }),
     get newTables() {
-      return pairs().flatMap(({ table, was }) => (was === undefined && isMade(table) ? [table] : []))
+      return newTables()
     },
     get newColumns() {
-      return pairs().flatMap(({ table, was }) =>
-        was === undefined && !isMade(table)
-          ? []
-          : table.columns
-              .filter(({ name }) => columnOf(dialect, was, name) === undefined)
-              .map((column) => ({ table, column })),
-      )
+      return newColumns()
     },
   }
 }
@@ -142,8 +148,8 @@ export function readScript(script: Script, dialect: Dialect, direction: Directio
   const acts = once(() => actsOf(statements(), dialect))
   const names = once(() => {
     const all = new Set(statements().flatMap((one) => one.flatMap((token) => nameIn(dialect, token) ?? [])))
-    // In the code of DO, which is one string, only these are known.
-    for (const { table } of acts()) all.add(table.name)
+    // In the code of DO, and where SQLite takes a string for a name, only these are known.
+    if (dialect === 'sqlite' || all.has('do')) for (const { table } of acts()) all.add(table.name)
     return all
   })
   return {
