@@ -106,9 +106,11 @@ function partOf(dialect: Dialect, side: Side): Part {
   const isMade = ({ virtual, partitionOf }: Table) => virtual === undefined && partitionOf === undefined
   const made = once(() => {
     // Of a long history most tables are what they were, and in their places.
-    const changed = side.after.tables.filter((table, i) => table !== side.before.tables[i])
-    return changed.flatMap((table) => {
-      const was = tableOf(side.before, table)
+    return side.after.tables.flatMap((table, i) => {
+      const there = side.before.tables[i]
+      if (table === there) return []
+      const isSame = there?.name === table.name && there.schema === table.schema
+      const was = isSame ? there : tableOf(side.before, table)
       const isNew = was === undefined && isMade(table)
       const columns =
         was === undefined && !isNew
