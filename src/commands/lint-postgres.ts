@@ -1,6 +1,6 @@
 import { MigrateError } from '../core/errors.ts'
 import type { Measured } from '../core/lint/effect.ts'
-import { severityOf } from '../core/lint/lint.ts'
+import { rulesOn } from '../core/lint/lint.ts'
 import { Catalog } from '../core/lint/postgres/catalog.ts'
 import { lintPostgres } from '../core/lint/postgres/lint-postgres.ts'
 import { POSTGRES_RULES } from '../core/lint/postgres/rules.ts'
@@ -68,7 +68,7 @@ export async function judgePostgres(
 ): Promise<PostgresVerdict> {
   const judged = new Map<Migration, Judged>()
   const notes: string[] = []
-  const rules = POSTGRES_RULES.filter((rule) => severityOf(rule, severities) !== 'off')
+  const rules = rulesOn(POSTGRES_RULES, severities)
   const book = { judged, notes, rules }
   const isEmpty = histories.every(({ wanted, strays }) => wanted.size + strays.length === 0)
   if (!fromText && !isEmpty) {
@@ -88,18 +88,38 @@ async function readHistory(
   const isOpen = (one: Migration) => wanted.has(one.id) && !judged.has(one)
   const open = strays.filter((one) => !judged.has(one))
   const end = open.length > 0 ? migrations.length : migrations.findLastIndex(isOpen) + 1
+  const history = migrations.slice(0, end)
+  if (history.length + open.length === 0) return
+  const { inOrder } = await import('../database/postgres/script.ts')
+  const read = inOrder(scriptsOf([...history, ...open], new Set([...history.filter(isOpen), ...open])))
   const catalog = new Catalog()
-  for (const migration of migrations.slice(0, end)) {
-    if (isOpen(migration)) judged.set(migration, await judgeText(migration, catalog, rules))
-    else await pass(migration.up, catalog, notes)
+  for (const migration of history) {
+    if (isOpen(migration)) judged.set(migration, await judgeText(migration, catalog, rules, read))
+    else await pass(migration.up, catalog, { read, notes })
   }
-  for (const stray of open) judged.set(stray, await judgeText(stray, catalog.clone(), rules))
+  for (const stray of open) judged.set(stray, await judgeText(stray, catalog.clone(), rules, read))
 }
 
+/** Scripts in the order in which they are read. */
+function* scriptsOf(migrations: readonly Migration[], judged: ReadonlySet<Migration>): Generator<Script> {
+  for (const migration of migrations) {
+    yield migration.up
+    const down = judged.has(migration) ? migration.down?.() : undefined
+    if (down !== undefined) yield down
+  }
+}
+
+/** Gives the statements of a script. */
+type ReadScript = typeof statementsOf
+
 /** Brings the catalog forward. */
-async function pass(script: Script, catalog: Catalog, notes: string[]): Promise<void> {
+async function pass(
+  script: Script,
+  catalog: Catalog,
+  { read, notes }: { read: ReadScript; notes: string[] },
+): Promise<void> {
   try {
-    const statements = await statementsOf(script)
+    const statements = await read(script)
     catalog.begin()
     for (const { tree } of statements) catalog.apply(tree)
   } catch (error) {
@@ -108,15 +128,22 @@ async function pass(script: Script, catalog: Catalog, notes: string[]): Promise<
   }
 }
 
-async function judgeText({ up, down }: Migration, catalog: Catalog, rules: Asked): Promise<Judged> {
+async function judgeText(
+  { up, down }: Migration,
+  catalog: Catalog,
+  rules: Asked,
+  read: ReadScript,
+): Promise<Judged> {
   const script = down?.()
   // A long history has many tables: they are copied only where somebody asks for them again.
   const earlier = script && catalog.clone()
   const before = catalog.schema()
-  const first = await judgeScript(up, 'up', catalog, rules)
+  const first = await judgeScript(up, 'up', catalog, rules, { read })
   const after = catalog.schema()
   const second =
-    script && earlier ? await judgeScript(script, 'down', catalog.clone(), rules, { before: earlier }) : []
+    script && earlier
+      ? await judgeScript(script, 'down', catalog.clone(), rules, { read, before: earlier })
+      : []
   return { up: first, down: second, before, after }
 }
 
@@ -127,6 +154,8 @@ interface Known {
   readonly version?: number
   /** Of a down script: the schema before its up script. */
   readonly before?: Catalog
+  /** Default: one script by itself. */
+  readonly read?: ReadScript
 }
 
 /** What the rules say of a script. It brings the catalog forward. */
@@ -135,11 +164,11 @@ export async function judgeScript(
   direction: Direction,
   catalog: Catalog,
   rules: Asked,
-  { measured = [], version, before }: Known = {},
+  { measured = [], version, before, read = statementsOf }: Known = {},
 ): Promise<Hit[]> {
   const { file, text, transaction } = script
   try {
-    const statements = (await statementsOf(script)).map((statement, i) => {
+    const statements = (await read(script)).map((statement, i) => {
       const seen = measured[i]
       return seen === undefined ? statement : { ...statement, measured: seen }
     })

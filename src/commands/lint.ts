@@ -127,7 +127,7 @@ function onDialect(batch: Batch, dialect: Dialect, only: Dialect | undefined): O
   const isOf = ({ up }: Files) => up[dialect] !== undefined || up.neutral !== undefined
   const history = batch.dialects.includes(dialect) ? batch.files : []
   const strays = dialect === (only ?? dialect) ? batch.strays.filter(isOf) : []
-  const of = new Map([...history, ...strays].map((files) => [files, migrationOf(files, dialect)]))
+  const of = new Map([...history, ...strays].map((files) => [files, migrationOf(files, dialect, false)]))
   const migrationsOf = (all: readonly Files[]) => all.flatMap((files) => of.get(files) ?? [])
   return {
     of,

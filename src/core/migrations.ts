@@ -3,7 +3,7 @@ import { join, resolve } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { MigrateError } from './errors.ts'
 import { parseScript, readText, type Script, stampOf } from './script.ts'
-import { shortest } from './text.ts'
+import { once, shortest } from './text.ts'
 
 export const DIALECTS = ['sqlite', 'postgres'] as const
 export type Dialect = (typeof DIALECTS)[number]
@@ -48,15 +48,20 @@ export function readMigrations(source: MigrationSource, dialect: Dialect): Migra
 /**
  * A migration of one dialect, whether or not it has files for the other.
  *
+ * @param stamped its up script is told which file it was: for what goes into a database
  * @throws NO_UP
  */
-export function migrationOf({ id, version, up: ups, down: downs }: Files, dialect: Dialect): Migration {
+export function migrationOf(
+  { id, version, up: ups, down: downs }: Files,
+  dialect: Dialect,
+  stamped = true,
+): Migration {
   const up = ups[dialect] ?? ups.neutral
   const down = downs[dialect] ?? downs.neutral
   if (up === undefined) throw noUp(id, down?.file ?? id)
   const readUp = once(() => {
     // The stamp first: a file that changes while it is read must not go by its later one.
-    const stamp = up.path && stampOf(up.path)
+    const stamp = up.path && stamped ? stampOf(up.path) : undefined
     return readScript(up, stamp)
   })
   const readDown = down && once(() => readScript(down))
@@ -82,14 +87,6 @@ export function migrationOf({ id, version, up: ups, down: downs }: Files, dialec
  */
 export function readFiles(source: MigrationSource): Files[] {
   return typeof source === 'string' || source instanceof URL ? folder(source) : array(source)
-}
-
-function once<T>(make: () => T): () => T {
-  let made: T | undefined
-  return () => {
-    made ??= make()
-    return made
-  }
 }
 
 /** Where nothing was done there is nothing to roll back; what is irreversible needs no file to say so. */

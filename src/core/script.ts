@@ -1,7 +1,7 @@
 import { isUtf8 } from 'node:buffer'
 import { readFileSync, statSync } from 'node:fs'
 import { MigrateError } from './errors.ts'
-import { didYouMean, place, skipBlank } from './text.ts'
+import { didYouMean, once, place, skipBlank } from './text.ts'
 
 /** One direction's SQL of one migration, with what its directives say. */
 export interface Script {
@@ -78,7 +78,7 @@ export function parseScript(file: string, raw: string, stamp?: string): Script {
       },
     )
   }
-  let checksum: string | undefined
+  const checksum = once(() => checksumOf(text))
   const { directives, hints, ignores, batch, body } = readDirectives(file, text)
   const reason = directives.get('migrate: irreversible')
   const nothing = directives.get('migrate: nothing')
@@ -98,10 +98,9 @@ export function parseScript(file: string, raw: string, stamp?: string): Script {
   return {
     file,
     text,
-    // Who only reads it needs none.
+    // Not everybody asks for it, and it takes as long as to read the file.
     get checksum() {
-      checksum ??= checksumOf(text)
-      return checksum
+      return checksum()
     },
     ...(stamp !== undefined && { stamp }),
     transaction: !directives.has('migrate: no-transaction') && batch === undefined,

@@ -108,3 +108,12 @@ export function shortest(path: string): string {
   const near = relative('', path)
   return near.startsWith('..') ? path : near
 }
+
+/** What is made when it is first asked for, and kept. */
+export function once<T>(make: () => T): () => T {
+  let made: T | undefined
+  return () => {
+    made ??= make()
+    return made
+  }
+}

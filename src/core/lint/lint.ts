@@ -48,6 +48,11 @@ export function findingsOf(judged: readonly JudgedScript[], severities: Severiti
   return found.sort((a, b) => order(a) - order(b) || a.line - b.line || a.column - b.column)
 }
 
+/** Those that may tell of something. */
+export function rulesOn<R extends Rule>(rules: readonly R[], severities: Severities): R[] {
+  return rules.filter((rule) => severityOf(rule, severities) !== 'off')
+}
+
 /** What the project says of a rule, else the rule itself. */
 export function severityOf({ id, severity }: Rule, severities: Severities): Severity {
   return Object.hasOwn(severities, id) ? (severities[id] ?? severity) : severity

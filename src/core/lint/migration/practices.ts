@@ -101,9 +101,9 @@ export const PRACTICES: readonly MigrationRule[] = [
     },
     find: each((part) =>
       part.newColumns.flatMap(({ table, column }) => {
+        if (table.foreignKeys.some(({ columns }) => columns.includes(column.name))) return []
         const to = referred(column, part.all)
-        if (to === undefined || table.foreignKeys.some(({ columns }) => columns.includes(column.name)))
-          return []
+        if (to === undefined) return []
         const message = `${nameOf(table)}.${column.name} has no foreign key to ${nameOf(to)}: it may hold what no row there has`
         const key = to.primaryKey?.columns ?? []
         const { dialect } = part

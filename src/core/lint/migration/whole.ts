@@ -5,7 +5,7 @@ import { columnText as postgresColumn } from '../../schema/sql/ddl-postgres.ts'
 import { columnText as sqliteColumn } from '../../schema/sql/ddl-sqlite.ts'
 import { fold, nameIn } from '../../schema/sql/names.ts'
 import type { Script } from '../../script.ts'
-import { skipBlank } from '../../text.ts'
+import { once, skipBlank } from '../../text.ts'
 import type { Found, Rule } from '../rule.ts'
 import { type Act, actsOf, enclosed, type Statement, statementsOf } from './acts.ts'
 
@@ -101,36 +101,73 @@ function partOf(dialect: Dialect, side: Side): Part {
     const folded = fold(dialect, name)
     return up.names.has(folded) || down?.names.has(folded) === true
   }
-  const before = { ...side.before, tables: side.before.tables.filter(isNamed) }
-  const after = { ...side.after, tables: side.after.tables.filter(isNamed) }
-  const pairs = after.tables.map((table) => ({ table, was: tableOf(before, table) }))
+  const named = (schema: Schema) => ({ ...schema, tables: schema.tables.filter(isNamed) })
+  const [before, after] = [once(() => named(side.before)), once(() => named(side.after))]
   const isMade = ({ virtual, partitionOf }: Table) => virtual === undefined && partitionOf === undefined
+  const made = once(() => {
+    // Of a long history most tables are what they were, and in their places.
+    return side.after.tables.flatMap((table, i) => {
+      const there = side.before.tables[i]
+      if (table === there) return []
+      const isSame = there?.name === table.name && there.schema === table.schema
+      const was = isSame ? there : tableOf(side.before, table)
+      const isNew = was === undefined && isMade(table)
+      const columns =
+        was === undefined && !isNew
+          ? []
+          : table.columns.filter(({ name }) => columnOf(dialect, was, name) === undefined)
+      return (isNew || columns.length > 0) && isNamed(table) ? [{ table, isNew, columns }] : []
+    })
+  })
+  const newTables = once(() => made().flatMap(({ table, isNew }) => (isNew ? [table] : [])))
+  const newColumns = once(() =>
+    made().flatMap(({ table, columns }) => columns.map((column) => ({ table, column }))),
+  )
   return {
     dialect,
     neutral: side.neutral,
-    before,
-    after,
+    get before() {
+      return before()
+    },
+    get after() {
+      return after()
+    },
     all: side.after,
     up,
     ...(down !== undefined && { down }),
-    newTables: pairs.flatMap(({ table, was }) => (was === undefined && isMade(table) ? [table] : [])),
-    newColumns: pairs.flatMap(({ table, was }) =>
-      was === undefined && !isMade(table)
-        ? []
-        : table.columns
-            .filter(({ name }) => columnOf(dialect, was, name) === undefined)
-            .map((column) => ({ table, column })),
-    ),
+    get newTables() {
+      return newTables()
+    },
+    get newColumns() {
+      return newColumns()
+    },
   }
 }
 
+/** Reads a script when something of it is asked for: most rules have nothing to say of most scripts. */
 export function readScript(script: Script, dialect: Dialect, direction: Direction): Read {
-  const statements = statementsOf(script.text, dialect)
-  const acts = actsOf(statements, dialect)
-  const names = new Set(statements.flatMap((one) => one.flatMap((token) => nameIn(dialect, token) ?? [])))
-  // In the code of DO, which is one string, only these are known.
-  for (const { table } of acts) names.add(table.name)
-  return { script, dialect, direction, acts, statements, names }
+  const statements = once(() => statementsOf(script.text, dialect))
+  const acts = once(() => actsOf(statements(), dialect))
+  const names = once(() => {
+    const all = new Set(statements().flatMap((one) => one.flatMap((token) => nameIn(dialect, token) ?? [])))
+    // In the code of DO, and where SQLite takes a string for a name, only these are known.
+    if (dialect === 'sqlite' || all.has('do')) for (const { table } of acts()) all.add(table.name)
+    return all
+  })
+  return {
+    script,
+    dialect,
+    direction,
+    get acts() {
+      return acts()
+    },
+    get statements() {
+      return statements()
+    },
+    get names() {
+      return names()
+    },
+  }
 }
 
 /** A rule that looks at each side by itself. */

@@ -83,6 +83,8 @@ const ACTIONS: Readonly<Record<string, Action>> = {
  */
 export class Catalog {
   readonly #tables = new Map<string, Relation>()
+  /** The tables as a schema has them, until one changes. */
+  #list: readonly Table[] | undefined
   readonly #enums = new Map<string, Enum>()
   readonly #domains = new Map<string, Domain>()
   readonly #sequences = new Map<string, Sequence>()
@@ -107,7 +109,8 @@ export class Catalog {
 
   /** Whether there is an earlier script that made anything: what it has not made then is not there. */
   get isKnown(): boolean {
-    return [...this.#tables.keys()].some((key) => !this.#fresh.has(key))
+    for (const key of this.#tables.keys()) if (!this.#fresh.has(key)) return true
+    return false
   }
 
   clone(): Catalog {
@@ -128,6 +131,7 @@ export class Catalog {
   }
 
   schema(): Schema {
+    this.#list ??= [...this.#tables.values()].map(tableOf)
     return {
       ...emptySchema('postgres'),
       extensions: [...this.#extensions],
@@ -135,7 +139,7 @@ export class Catalog {
       domains: [...this.#domains.values()],
       sequences: [...this.#sequences.values()],
       functions: [...this.#routines.values()].map(({ volatility: _, ...routine }) => routine),
-      tables: [...this.#tables.values()].map(tableOf),
+      tables: this.#list,
       views: [...this.#views.values()],
       triggers: [...this.#triggers.values()],
     }
@@ -317,9 +321,19 @@ export class Catalog {
     return { schema: said === 'public' ? '' : said, name }
   }
 
+  #put(key: string, table: Relation): void {
+    this.#list = undefined
+    this.#tables.set(key, table)
+  }
+
+  #remove(key: string): boolean {
+    this.#list = undefined
+    return this.#tables.delete(key)
+  }
+
   #set(table: Relation): void {
     const key = nameOf(table)
-    this.#tables.set(key, table)
+    this.#put(key, table)
     for (const { name } of table.indexes) this.#owners.set(beside(table, name), key)
     for (const { name } of [...(table.primaryKey ? [table.primaryKey] : []), ...table.uniques])
       if (name !== undefined) this.#owners.set(beside(table, name), key)
@@ -327,7 +341,11 @@ export class Catalog {
 
   #change(key: string, change: (table: Relation) => Partial<Relation>): void {
     const table = this.#tables.get(key)
-    if (table !== undefined) this.#set({ ...table, ...change(table) })
+    if (table === undefined) return
+    const changes = change(table)
+    const changed = { ...table, ...changes }
+    if ('indexes' in changes || 'uniques' in changes || 'primaryKey' in changes) this.#set(changed)
+    else this.#put(key, changed)
   }
 
   #changeColumn(key: string, name: string, change: (column: Column) => Column): void {
@@ -518,7 +536,7 @@ export class Catalog {
       case 'AT_DetachPartitionFinalize': {
         const child = this.keyOf(held(def, 'PartitionCmd')?.name)
         const { partitionOf: _, ...rest } = this.#tables.get(child) ?? { partitionOf: undefined }
-        if ('name' in rest) this.#tables.set(child, rest)
+        if ('name' in rest) this.#put(child, rest)
       }
     }
   }
@@ -669,7 +687,7 @@ export class Catalog {
     const { primaryKey, ...rest } = this.#tables.get(key) ?? { primaryKey: undefined }
     if (!('name' in rest)) return
     this.#owners.delete(beside(rest, name))
-    this.#tables.set(key, {
+    this.#put(key, {
       ...rest,
       ...(primaryKey && primaryKey.name !== name && { primaryKey }),
       uniques: others(rest.uniques),
@@ -699,7 +717,7 @@ export class Catalog {
     const without = <T extends { readonly columns: readonly string[] }>(all: readonly T[]) =>
       all.filter(({ columns }) => !columns.includes(name))
     const { primaryKey, ...rest } = table
-    this.#tables.set(key, {
+    this.#put(key, {
       ...rest,
       columns: rest.columns.filter((column) => column.name !== name),
       ...(primaryKey && !primaryKey.columns.includes(name) && { primaryKey }),
@@ -762,7 +780,7 @@ export class Catalog {
   }
 
   #dropTable(key: string): void {
-    for (const part of this.partitions(key)) this.#tables.delete(nameOf(part))
+    for (const part of this.partitions(key)) this.#remove(nameOf(part))
     for (const child of this.children(key)) {
       this.#change(nameOf(child), ({ foreignKeys }) => ({
         foreignKeys: foreignKeys.filter(({ to }) => nameOf(to) !== key),
@@ -770,7 +788,7 @@ export class Catalog {
     }
     const table = this.#tables.get(key)
     for (const index of table?.indexes ?? []) this.#owners.delete(beside(table ?? { schema: '' }, index.name))
-    this.#tables.delete(key)
+    this.#remove(key)
     this.#fresh.delete(key)
   }
 
@@ -839,7 +857,7 @@ export class Catalog {
     if (this.#fresh.delete(key)) this.#fresh.add(nameOf(to))
     const table = this.#tables.get(key)
     if (table === undefined) return
-    this.#tables.delete(key)
+    this.#remove(key)
     for (const other of [...this.#tables.values()]) {
       const { partitionOf } = other
       if (partitionOf !== undefined && nameOf(partitionOf) === key)
