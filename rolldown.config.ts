@@ -10,7 +10,7 @@ const common: RolldownOptions = { platform: 'node', checks: { ineffectiveDynamic
  * the schemas; all else is one, since each file more is a millisecond at every start.
  */
 const SCHEMA =
-  /src\/(core\/(schema\/(?!difference)|nexflow)|commands\/(carry|check|drift|parity|replay|rows|schema|stage|translate|trial|types|verify|wanted)\.|database\/(shadow|embedded|sqlite\/(shadow|introspect|catalog|read)))/
+  /src\/(core\/(schema\/(?!difference)|lint\/|nexflow)|commands\/(carry|check|drift|foresee|parity|plan(-\w+)?|replay|rows|schema|stage|translate|trial|types|verify|wanted)\.|database\/(shadow|embedded|sqlite\/(shadow|introspect|catalog|measure|outlook|read)))/
 
 const LINT =
   /src\/(core\/lint\/(?!rule\.|severity|sqlite)|commands\/lint(?!-(sqlite|measured))|cli\/findings|database\/postgres\/(script|errors)\.)/

@@ -1,6 +1,7 @@
 import type { DriftOptions, DriftResult } from './commands/drift.ts'
 import type { LintOptions, LintResult } from './commands/lint.ts'
 import type { ParityOptions, ParityResult } from './commands/parity.ts'
+import type { PlanOptions, PlanResult } from './commands/plan.ts'
 import type { SchemaOptions, SchemaResult } from './commands/schema.ts'
 import type { TranslateOptions, TranslateResult } from './commands/translate.ts'
 import type { TypesOptions, TypesResult } from './commands/types.ts'
@@ -31,6 +32,17 @@ export {
   type WaitOptions,
 } from './commands/options.ts'
 export type { Compared, ParityOptions, ParityResult } from './commands/parity.ts'
+export type {
+  PlanBackup,
+  PlanBlocker,
+  PlanCheck,
+  PlanEffect,
+  PlanMigration,
+  PlanOptions,
+  PlanResult,
+  PlanSpace,
+  PlanStatement,
+} from './commands/plan.ts'
 export { type RestoreOptions, type RestoreResult, restore } from './commands/restore.ts'
 export type { SchemaFormat, SchemaOptions, SchemaResult } from './commands/schema.ts'
 export {
@@ -138,6 +150,17 @@ export async function lint(options?: LintOptions): Promise<LintResult> {
  */
 export async function parity(options?: ParityOptions): Promise<ParityResult> {
   return (await import('./commands/parity.ts')).parity(options)
+}
+
+/**
+ * Tells what `up` would do to the live database: the statements of each pending migration, which tables each locks,
+ * scans or rewrites and for how long, whether the rows that are there fit what is coming, and who is in the way now.
+ * Changes nothing.
+ *
+ * @throws USAGE, SHADOW, and what `up` throws of the files, the history and the connection
+ */
+export async function plan(options?: PlanOptions): Promise<PlanResult> {
+  return (await import('./commands/plan.ts')).plan(options)
 }
 
 /**

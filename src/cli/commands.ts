@@ -13,6 +13,7 @@ import {
   type ProgressEvent,
   pairs,
   parity,
+  plan,
   type RenameQuestion,
   restore,
   type SchemaFormat,
@@ -36,6 +37,7 @@ import {
   newText,
   pairsText,
   parityText,
+  planText,
   restoreText,
   stashDropText,
   stashListText,
@@ -88,6 +90,8 @@ const STATEMENT_TIMEOUT = {
   value: 'SECONDS',
   does: 'PostgreSQL: how long a statement may run (default: what the server says)',
 }
+const ALLOW_OUT_OF_ORDER = { does: 'apply migrations that come before one that is applied' }
+
 const STRICT = {
   does: 'fail where a rebuild of a SQLite table forgot an index, a trigger, a view or a counter',
 }
@@ -129,7 +133,7 @@ export const COMMANDS: Readonly<Record<string, Command>> = {
       'dry-run': DRY_RUN,
       backup: BACKUP,
       transaction: TRANSACTION,
-      'allow-out-of-order': { does: 'apply migrations that come before one that is applied' },
+      'allow-out-of-order': ALLOW_OUT_OF_ORDER,
       strict: STRICT,
       interrupted: INTERRUPTED,
       'lock-timeout': LOCK_TIMEOUT,
@@ -141,9 +145,10 @@ export const COMMANDS: Readonly<Record<string, Command>> = {
         ...(await common(values, 'up')),
         ...change(words, values),
         onProgress,
+        ...(values['dry-run'] === true && (await shadowOf(values))),
         allowOutOfOrder: values['allow-out-of-order'] === true,
       })
-      return { result, text: upText(result) }
+      return { result, text: upText(result), status: result.plan?.ok === false ? 3 : 0 }
     },
   },
   down: {
@@ -213,6 +218,32 @@ export const COMMANDS: Readonly<Record<string, Command>> = {
       atMost(0, words)
       const result = await status(await common(values))
       return { result, text: statusText(result), status: values.check === true && !result.upToDate ? 3 : 0 }
+    },
+  },
+  plan: {
+    usage: 'plan [ID]',
+    does: 'what up would do: locks, rewrites, time, who is in the way; exit with 3 if it would fail',
+    options: {
+      to: TO,
+      steps: STEPS,
+      'allow-out-of-order': ALLOW_OUT_OF_ORDER,
+      shadow: SHADOW,
+    },
+    run: async (words, values) => {
+      atMost(1, words)
+      const [id] = words
+      const { backup, ...options } = await common(values, 'up')
+      const { backup: place } = await settings(values)
+      const result = await plan({
+        ...options,
+        ...(await shadowOf(values)),
+        ...(id !== undefined && { id }),
+        ...(typeof values.to === 'string' && { to: values.to }),
+        ...(values.steps !== undefined && { steps: Number(values.steps) }),
+        allowOutOfOrder: values['allow-out-of-order'] === true,
+        backup: { ...placeOf(place), before: backup !== undefined },
+      })
+      return { result, text: planText(result), status: result.ok ? 0 : 3 }
     },
   },
   parity: {
@@ -564,6 +595,12 @@ function settings(values: Values) {
   const { database, dir, config, shadow } = values
   const given = { database, dir, config, shadow }
   return loadSettings(Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined)))
+}
+
+/** Where shadow databases are made. */
+async function shadowOf(values: Values): Promise<{ shadow?: string }> {
+  const { shadow } = await settings(values)
+  return shadow === undefined ? {} : { shadow }
 }
 
 /** What the commands take that replay the history on shadow databases. */

@@ -15,7 +15,11 @@ import {
   type NewResult,
   type Pair,
   type ParityResult,
+  type PlanCheck,
+  type PlanMigration,
   type PlannedStep,
+  type PlanResult,
+  type PlanStatement,
   type ProgressEvent,
   type Remedy,
   type RestoreResult,
@@ -47,8 +51,8 @@ function migrations(n: number): string {
   return count(n, 'migration')
 }
 
-export function upText({ database, applied, planned, backup, givenBack }: UpResult): string {
-  if (planned.length > 0) return plannedText('would apply', database, planned)
+export function upText({ database, applied, plan, backup, givenBack }: UpResult): string {
+  if (plan !== undefined) return planText(plan)
   if (applied.length === 0) return `${database}: nothing to do, everything is applied`
   return [
     ...savedText(backup),
@@ -81,6 +85,107 @@ function plannedText(would: string, database: string, planned: readonly PlannedS
     ].join('\n'),
   )
   return [...steps, `-- ${database}: ${would} ${migrations(planned.length)}; nothing was changed`].join('\n')
+}
+
+export function planText(plan: PlanResult): string {
+  const { database, exists, migrations: pending, seconds, blockers, backup, space, rate, notes } = plan
+  if (pending.length === 0) return `${database}: nothing to do, everything is applied`
+  const { needed = 0, free } = space ?? {}
+  const short = free !== undefined && needed > free
+  return [
+    ...pending.flatMap((one) => [...planMigrationText(one), '']),
+    ...blockers.map(({ message }) => `${paint('yellow', 'in the way now', process.stdout)}: ${message}`),
+    ...(needed < SPEAK_OF && !short
+      ? []
+      : [
+          `${short ? `${paint('red', 'would fail', process.stdout)}: ` : ''}space needed until it is over: ${bytesText(needed)}${free === undefined ? '' : ` of ${bytesText(free)} that are free`}`,
+        ]),
+    ...planBackupText(backup),
+    ...notes.map((note) => `note: ${note}`),
+    ...(rate === undefined ? [] : [planRateText(rate)]),
+    ...(exists ? [] : [`${database} is not there yet: it would be made`]),
+    `${database}: would apply ${migrations(pending.length)} in ${rangeText(seconds)}; nothing was changed`,
+  ].join('\n')
+}
+
+function planMigrationText({
+  id,
+  file,
+  transaction,
+  statements,
+  seconds,
+  holds,
+  checks,
+  error,
+}: PlanMigration) {
+  const fails = paint('red', 'would fail', process.stdout)
+  return [
+    `${paint('bold', id, process.stdout)} (${file}), ${transaction ? 'one transaction' : 'statement by statement'}, ${rangeText(seconds)}`,
+    ...statements.flatMap(planStatementText),
+    ...holds.map(({ table, lock, reads, seconds }) => {
+      const what = table === '' ? 'the database' : table
+      return `  ${reads ? 'nobody reads or writes' : 'nobody writes to'} ${what} for ${rangeText(seconds)} (${lock === 'WRITE' ? 'write lock' : lock})`
+    }),
+    ...checks.flatMap((check) => planCheckText(check, fails)),
+    ...(error === undefined
+      ? []
+      : [`  ${fails}${error.line === undefined ? '' : ` at line ${error.line}`}: ${error.message}`]),
+  ]
+}
+
+function planRateText({ measured, speeds }: NonNullable<PlanResult['rate']>): string {
+  const by = measured
+    ? 'seconds by what this machine was seen to do'
+    : 'seconds by what is usual: this machine could not be measured'
+  return `note: ${by} (${bytesText(speeds.scan)}/s read, ${bytesText(speeds.rewrite)}/s rewritten)`
+}
+
+/** Bytes below which nobody wants to hear of them. */
+const SPEAK_OF = 1e6
+
+/** Lines of a statement that are shown. */
+const SHOWN = 8
+
+function planStatementText({ line, sql, effects, seconds }: PlanStatement): string[] {
+  const lines = sql.split('\n')
+  const shown = lines.length > SHOWN ? [...lines.slice(0, SHOWN - 1), '…'] : lines
+  return [
+    ...shown.map((text, i) => `  ${i === 0 ? String(line).padStart(4) : '    '} | ${text}`),
+    ...effects.map(({ table, lock, scan, rewrite, reads, writes, rows, bytes }) => {
+      const does = [
+        lock === 'WRITE' ? 'write lock' : lock,
+        ...(rewrite ? ['rewritten'] : scan ? ['every row read'] : []),
+        ...(reads ? ['blocks reads and writes'] : writes ? ['blocks writes'] : []),
+      ]
+      return `       | -> ${table}: ${does.join(', ')}; ${count(rows, 'row')}, ${bytesText(bytes)}`
+    }),
+    ...(seconds[1] < 0.05 ? [] : [`       | -> ${rangeText(seconds)}`]),
+  ]
+}
+
+function planCheckText({ verdict, message, examples }: PlanCheck, fails: string): string[] {
+  if (verdict === 'fits') return []
+  const head = { fails, 'may fail': 'may fail', unknown: 'not known' }[verdict]
+  const some = examples.map(({ key, value }) => [key, value].filter((part) => part !== undefined).join(': '))
+  const shown = some.filter((text) => text !== '')
+  return [`  ${head}: ${message}${shown.length === 0 ? '' : ` (such as ${shown.join('; ')})`}`]
+}
+
+function planBackupText({ before, due, destroys, last }: PlanResult['backup']): string[] {
+  const lost = destroys.length === 0 ? [] : [`destroyed for good: ${destroys.join(', ')}`]
+  const was = last === undefined ? 'there is none' : `the last one is ${last.file} of ${last.takenAt}`
+  if (before) return [...lost, `backup: "up" takes one first; ${was}`]
+  if (due)
+    return [...lost, `${paint('yellow', 'backup due', process.stdout)}: ${was}; take one with "up --backup"`]
+  return [...lost, `backup: none is taken; ${was}`]
+}
+
+/** `0.2 to 1.8 s`, `2 to 12 min`. */
+function rangeText([least, most]: PlanResult['seconds']): string {
+  if (most < 0.05) return 'less than 0.05 s'
+  const [unit, name] = most < 120 ? [1, 's'] : most < 7200 ? [60, 'min'] : [3600, 'h']
+  const text = (seconds: number) => String(Number((seconds / unit).toPrecision(2)))
+  return `${text(least)} to ${text(most)} ${name}`
 }
 
 const COLORS: Record<State, 'red' | 'green' | 'yellow'> = {

@@ -1,4 +1,4 @@
-import { readdirSync, rmSync } from 'node:fs'
+import { existsSync, readdirSync, rmSync, statSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import { type BackupPlace, backupNames, checkBackupPlace, surplusBackups } from '../core/backup.ts'
 import { MigrateError } from '../core/errors.ts'
@@ -78,6 +78,19 @@ function prune(dialect: Dialect, written: string, keep: number): string[] {
     rmSync(join(dir, name), { recursive: true })
     return shortest(join(dir, name))
   })
+}
+
+/** The newest backup of this kind of database in the folder, and when it was finished: ISO 8601, UTC. */
+export function lastBackup(
+  dialect: Dialect,
+  dir = DEFAULT_DIR,
+): { readonly file: string; readonly takenAt: string } | undefined {
+  const paths = existsSync(dir) ? readdirSync(dir).map((name) => join(dir, name)) : []
+  const [last] = paths
+    .filter((path) => isBackup(path, dialect))
+    .map((path) => ({ path, time: statSync(path).mtime }))
+    .sort((a, b) => b.time.getTime() - a.time.getTime())
+  return last && { file: shortest(last.path), takenAt: last.time.toISOString() }
 }
 
 function isBackup(path: string, dialect: Dialect): boolean {

@@ -1,7 +1,7 @@
 import { checkBackupPlace } from '../core/backup.ts'
 import { MigrateError } from '../core/errors.ts'
 import { type Dialect, type Direction, type Migration, readMigrations } from '../core/migrations.ts'
-import type { Applied as Row } from '../core/plan.ts'
+import type { Applied as Row, Target } from '../core/plan.ts'
 import { type Database, withDatabase } from '../database/database.ts'
 import { prepareHistory, readHistory, TABLE } from '../database/history.ts'
 import type { Stash } from '../database/stash.ts'
@@ -156,18 +156,24 @@ async function endHalf(
 }
 
 /** @throws USAGE if the options contradict each other */
-function checkOptions(options: ChangeOptions & { readonly all?: boolean }): void {
+export function checkTarget(options: Target): void {
   const given = (['id', 'to', 'steps', 'all'] as const).filter((name) => options[name] !== undefined)
   if (given.length > 1) {
     throw new MigrateError('USAGE', `${given.join(' and ')} cannot be given together`, {
       hint: 'give one of them',
     })
   }
-  const { steps, lockTimeout, transaction, interrupted, backup = {} } = options
-  checkBackupPlace(backup)
+  const { steps } = options
   if (steps !== undefined && !(Number.isSafeInteger(steps) && steps > 0)) {
     throw new MigrateError('USAGE', 'steps must be a whole number from 1', { hint: 'such as --steps 1' })
   }
+}
+
+/** @throws USAGE */
+function checkOptions(options: ChangeOptions & Target): void {
+  checkTarget(options)
+  const { lockTimeout, transaction, interrupted, backup = {} } = options
+  checkBackupPlace(backup)
   checkLockTimeout(lockTimeout)
   checkWaiting(options)
   if (transaction !== undefined && !['each', 'all'].includes(transaction)) {

@@ -8,6 +8,7 @@ import type { Script } from '../core/script.ts'
 import type { Spot, Sql } from '../core/sql-error.ts'
 import type { Batched } from './batch.ts'
 import type { LockOptions } from './lock.ts'
+import type { Outlook } from './outlook.ts'
 import type { Patience } from './patience.ts'
 import type { Loss, Shape } from './stash.ts'
 import { dialectOf, type Native, type Target } from './target.ts'
@@ -117,6 +118,8 @@ export interface Database {
   freeze(schema: string, table: string): Promise<void>
   /** A table as it is now; undefined if it is not there. */
   shape(schema: string, table: string): Promise<Shape | undefined>
+  /** What can be told of a change before it is made: nothing is changed. */
+  outlook(): Promise<Outlook>
   /** All that it holds beside its rows, in a number of queries that does not grow with it. Nothing is changed. */
   introspect(): Promise<Schema>
   /**

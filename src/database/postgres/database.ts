@@ -280,6 +280,12 @@ export async function wrap(native: Pool | ClientBase, url?: string, patience?: P
       return shapeOf(query, `to_regclass(${full})`)
     },
 
+    outlook: async () => {
+      const { outlook } = await import('./outlook.ts')
+      const [row] = await query<{ server_version_num: string }>('SHOW server_version_num')
+      return outlook((sql) => askEach(client, sql), Math.floor(Number(row?.server_version_num) / 10_000))
+    },
+
     introspect: async () => {
       const { introspect } = await import('./introspect.ts')
       await flush()

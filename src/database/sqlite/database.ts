@@ -122,6 +122,11 @@ export async function wrap(native: DatabaseSync, url?: string): Promise<Database
 
     shape: async (_schema, table) => guarded(() => shapeOf(native, table)),
 
+    outlook: async () => {
+      const { outlook } = await import('./outlook.ts')
+      return outlook(native)
+    },
+
     introspect: async () => {
       const { introspect } = await import('./introspect.ts')
       return guarded(() => introspect(native))

@@ -1,4 +1,5 @@
 import type { Node, ResTarget } from 'libpg-query'
+import { nodesOf } from './ast.ts'
 
 /** A column that another is copied to. */
 export interface CopiedColumn {
@@ -13,20 +14,29 @@ export interface Copies {
    *   anything else, or is not understood.
    */
   columns(sql: string): CopiedColumn[] | undefined
+  /** The tables of which an INSERT reads rows. */
+  sources(sql: string): string[]
 }
 
 /** Reads by PostgreSQL's own grammar, which is SQLite's here. */
 export async function loadCopies(): Promise<Copies> {
   const parser = await import('libpg-query')
   await parser.loadModule()
+  const read = (sql: string): Node | undefined => {
+    try {
+      const [statement, ...more] = parser.parseSync(sql.replaceAll('`', '"')).stmts ?? []
+      return more.length > 0 ? undefined : statement?.stmt
+    } catch {
+      return undefined
+    }
+  }
   return {
-    columns: (sql) => {
-      try {
-        const [statement, ...more] = parser.parseSync(sql.replaceAll('`', '"')).stmts ?? []
-        return more.length > 0 ? undefined : copied(statement?.stmt)
-      } catch {
-        return undefined
-      }
+    columns: (sql) => copied(read(sql)),
+    sources: (sql) => {
+      const statement = read(sql)
+      if (statement === undefined || !('InsertStmt' in statement)) return []
+      const ranges = nodesOf(statement.InsertStmt.selectStmt, 'RangeVar')
+      return ranges.flatMap(({ relname }) => relname ?? [])
     },
   }
 }
