@@ -13,15 +13,15 @@ const SCHEMA =
   /src\/(core\/(schema\/(?!difference)|lint\/|nexflow)|commands\/(carry|check|drift|foresee|parity|plan(-\w+)?|replay|rows|schema|stage|translate|trial|types|verify|wanted)\.|database\/(shadow|embedded|sqlite\/(shadow|introspect|catalog|measure|outlook|read)))/
 
 const LINT =
-  /src\/(core\/lint\/(?!rule\.|severity|sqlite)|commands\/lint(?!-(sqlite|measured))|cli\/findings|database\/postgres\/(script|errors)\.)/
+  /src\/(core\/lint\/(?!rule|severity|sqlite)|commands\/lint(?!-(sqlite|measured))|cli\/findings|database\/postgres\/(script|errors)\.)/
 
-const LINT_SQLITE = /src\/(core\/lint\/sqlite|commands\/lint-sqlite|database\/probe)/
+const LINT_SQLITE = /src\/(core\/lint\/(sqlite|rules\.)|commands\/lint-sqlite|database\/probe)/
 
 const LINT_MEASURED = /src\/commands\/lint-measured/
 
 const MODEL = /src\/core\/schema\/(model|kinds|tokens|difference|convert\/ast|sql\/names)\./
 
-const MAIN = /rolldown.runtime|src\/(?!cli\/(bin|help)|database\/(postgres|sqlite\/backup))/
+const MAIN = /rolldown.runtime|src\/(?!cli\/(bin|help)|commands\/since|database\/(postgres|sqlite\/backup))/
 
 export default defineConfig([
   { ...common, input: 'src/index.ts', external: /^[a-z@]/, output: { dir: 'dist/esm', cleanDir: true } },

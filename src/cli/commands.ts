@@ -285,6 +285,7 @@ export const COMMANDS: Readonly<Record<string, Command>> = {
         does: 'how bad a finding must be for the exit status 3 (default error)',
       },
       static: { does: 'judge PostgreSQL from the text alone, without a shadow database' },
+      fix: { does: 'write what can be written without the hazard; only for what is applied nowhere' },
       shadow: SHADOW,
     },
     run: async (words, values) => {
@@ -300,6 +301,7 @@ export const COMMANDS: Readonly<Record<string, Command>> = {
         ...(own.rules && { rules: own.rules }),
         ...(failOn !== undefined && { failOn }),
         static: values.static === true,
+        fix: values.fix === true,
       })
       const status = result.ok ? 0 : 3
       if (values.json === true) return { result, text: '', status }

@@ -1,6 +1,14 @@
 import { isAbsolute, sep } from 'node:path'
 import { pathToFileURL } from 'node:url'
-import { count, type Finding, type LintResult, type Rule, rules, type Severity } from '../index.ts'
+import {
+  count,
+  type Finding,
+  type Fixed,
+  type LintResult,
+  type Rule,
+  rules,
+  type Severity,
+} from '../index.ts'
 import { paint } from './output.ts'
 
 /** What `lint` found, for people or for programs. */
@@ -24,7 +32,17 @@ const COLORS: Readonly<Record<Found, 'red' | 'yellow' | 'dim'>> = {
 
 function findingsText(result: LintResult): string {
   const groups = Map.groupBy(result.findings, ({ dialect: _, ...finding }) => JSON.stringify(finding))
-  return [...[...groups.values()].map(findingText), ...summary(result)].join('\n')
+  const fixed = (result.fixed ?? []).map(fixedText)
+  return [...fixed, ...[...groups.values()].map(findingText), ...summary(result)].join('\n')
+}
+
+function fixedText({ migration, wrote, removed }: Fixed): string {
+  return [
+    `fixed ${migration}`,
+    ...wrote.map((file) => `  wrote ${file}`),
+    ...removed.map((file) => `  removed ${file}`),
+    '',
+  ].join('\n')
 }
 
 /** One finding, on one database or on both. */

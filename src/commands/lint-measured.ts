@@ -9,16 +9,10 @@ import type { Script } from '../core/script.ts'
 import type { Database } from '../database/database.ts'
 import { throwIfStopped } from '../database/lock.ts'
 import type { ShadowOptions } from '../database/shadow.ts'
-import { type History, type Judged, judgeScript, statementsOf } from './lint-postgres.ts'
+import { type Book, type History, type Judged, judgeScript, statementsOf } from './lint-postgres.ts'
 import { type MakeReplay, type Replay, withReplays } from './replay.ts'
 import { fill } from './rows.ts'
 import { ownError } from './trial.ts'
-
-/** Where it is written down what came of it. */
-interface Book {
-  readonly judged: Map<Migration, Judged>
-  readonly notes: string[]
-}
 
 /**
  * Runs migrations on shadow databases with rows in the tables and judges them by what their statements do. What cannot
@@ -102,6 +96,7 @@ class Measurer {
         replay,
         migration,
         withRows ? stage : undefined,
+        this.#book.rules,
         isLast,
       )
       if (error !== undefined && stage.used) return { next: i, rows: false }
@@ -172,6 +167,7 @@ async function measureOne(
   { database, run, schema }: Replay,
   { up, down }: Migration,
   rows: Rows | undefined,
+  rules: Book['rules'],
   isLast: boolean,
 ): Promise<Outcome> {
   const before = await schema()
@@ -179,13 +175,14 @@ async function measureOne(
   await rows?.fill(before, await schemaAfter(up, before))
   const first = await measured(database, up)
   const catalog = catalogOf(before)
-  const upHits = await judgeScript(up, 'up', catalog, { ...first, version })
+  const upHits = await judgeScript(up, 'up', catalog, rules, { ...first, version })
   // Of one that fails, what it was to make.
   const after = first.error === undefined ? await schema() : catalog.schema()
   const script = down?.()
   const second = script && first.error === undefined ? await measured(database, script) : {}
   const known = { ...second, version, before: catalogOf(before) }
-  const downHits = script === undefined ? [] : await judgeScript(script, 'down', catalogOf(after), known)
+  const downHits =
+    script === undefined ? [] : await judgeScript(script, 'down', catalogOf(after), rules, known)
   const judged = { up: upHits, down: downHits, before, after }
   if (first.error !== undefined) return { judged, error: { up: first.error }, clean: false }
   if (second.error !== undefined) return { judged, error: { down: second.error }, clean: false }

@@ -1,9 +1,12 @@
 import { MigrateError } from '../core/errors.ts'
 import type { Measured } from '../core/lint/effect.ts'
+import { severityOf } from '../core/lint/lint.ts'
 import { Catalog } from '../core/lint/postgres/catalog.ts'
 import { lintPostgres } from '../core/lint/postgres/lint-postgres.ts'
+import { POSTGRES_RULES } from '../core/lint/postgres/rules.ts'
 import { failed } from '../core/lint/refusals.ts'
 import type { Hit } from '../core/lint/rule.ts'
+import type { Severities } from '../core/lint/severity.ts'
 import type { Direction, Migration } from '../core/migrations.ts'
 import type { Schema } from '../core/schema/model.ts'
 import type { Script } from '../core/script.ts'
@@ -27,8 +30,20 @@ export interface Judged {
 }
 
 export interface PostgresOptions extends ShadowOptions {
+  /** The severities of the project: what is off is not looked for. */
+  readonly severities: Severities
   /** From the text alone. */
   readonly static?: boolean
+}
+
+/** The rules that are asked. */
+type Asked = typeof POSTGRES_RULES
+
+/** What is asked, and where it is written down what came of it. */
+export interface Book {
+  readonly judged: Map<Migration, Judged>
+  readonly notes: string[]
+  readonly rules: Asked
 }
 
 /** What came of it. */
@@ -49,35 +64,36 @@ export interface PostgresVerdict {
  */
 export async function judgePostgres(
   histories: readonly History[],
-  { static: fromText = false, ...shadow }: PostgresOptions,
+  { static: fromText = false, severities, ...shadow }: PostgresOptions,
 ): Promise<PostgresVerdict> {
   const judged = new Map<Migration, Judged>()
   const notes: string[] = []
+  const rules = POSTGRES_RULES.filter((rule) => severityOf(rule, severities) !== 'off')
+  const book = { judged, notes, rules }
   const isEmpty = histories.every(({ wanted, strays }) => wanted.size + strays.length === 0)
   if (!fromText && !isEmpty) {
     const { measureAll } = await import('./lint-measured.ts')
-    await measureAll(histories, shadow, { judged, notes })
+    await measureAll(histories, shadow, book)
   }
   const measured = judged.size
-  for (const history of histories) await readHistory(history, judged, notes)
+  for (const history of histories) await readHistory(history, book)
   return { judged, measured: !fromText && judged.size === measured, notes }
 }
 
 /** Judges by their text what is not judged yet. */
 async function readHistory(
   { migrations, wanted, strays }: History,
-  judged: Map<Migration, Judged>,
-  notes: string[],
+  { judged, notes, rules }: Book,
 ): Promise<void> {
   const isOpen = (one: Migration) => wanted.has(one.id) && !judged.has(one)
   const open = strays.filter((one) => !judged.has(one))
   const end = open.length > 0 ? migrations.length : migrations.findLastIndex(isOpen) + 1
   const catalog = new Catalog()
   for (const migration of migrations.slice(0, end)) {
-    if (isOpen(migration)) judged.set(migration, await judgeText(migration, catalog))
+    if (isOpen(migration)) judged.set(migration, await judgeText(migration, catalog, rules))
     else await pass(migration.up, catalog, notes)
   }
-  for (const stray of open) judged.set(stray, await judgeText(stray, catalog.clone()))
+  for (const stray of open) judged.set(stray, await judgeText(stray, catalog.clone(), rules))
 }
 
 /** Brings the catalog forward. */
@@ -92,15 +108,15 @@ async function pass(script: Script, catalog: Catalog, notes: string[]): Promise<
   }
 }
 
-async function judgeText({ up, down }: Migration, catalog: Catalog): Promise<Judged> {
+async function judgeText({ up, down }: Migration, catalog: Catalog, rules: Asked): Promise<Judged> {
   const script = down?.()
   // A long history has many tables: they are copied only where somebody asks for them again.
   const earlier = script && catalog.clone()
   const before = catalog.schema()
-  const first = await judgeScript(up, 'up', catalog)
+  const first = await judgeScript(up, 'up', catalog, rules)
   const after = catalog.schema()
   const second =
-    script && earlier ? await judgeScript(script, 'down', catalog.clone(), { before: earlier }) : []
+    script && earlier ? await judgeScript(script, 'down', catalog.clone(), rules, { before: earlier }) : []
   return { up: first, down: second, before, after }
 }
 
@@ -118,6 +134,7 @@ export async function judgeScript(
   script: Script,
   direction: Direction,
   catalog: Catalog,
+  rules: Asked,
   { measured = [], version, before }: Known = {},
 ): Promise<Hit[]> {
   const { file, text, transaction } = script
@@ -137,6 +154,7 @@ export async function judgeScript(
         ...(before && { before }),
       },
       catalog,
+      rules,
     )
     const errors = measured.flatMap(({ error }) => error ?? [])
     return [...hits, ...errors.map((error) => failed(script, error))]

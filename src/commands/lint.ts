@@ -21,6 +21,7 @@ import {
 } from '../core/migrations.ts'
 import type { ShadowOptions } from '../database/shadow.ts'
 import { dialectOf, type Target } from '../database/target.ts'
+import type { Fixed } from './fix.ts'
 import { type Batch, chooseFiles, filesOfBatch } from './lint-files.ts'
 import type { History, Judged } from './lint-postgres.ts'
 
@@ -39,6 +40,8 @@ export interface LintOptions extends ShadowOptions {
   readonly rules?: Severities
   /** How bad a finding must be for the result not to be `ok`. Default: `error`. */
   readonly failOn?: FailOn
+  /** Write what can be written without the hazards that were found, and judge that. Only what is applied nowhere. */
+  readonly fix?: boolean
   /** The database that the project uses: a file that is no migration and does not say for which it is, is for that. */
   readonly database?: Target
 }
@@ -53,6 +56,8 @@ export interface LintResult {
   readonly judged: { readonly sqlite?: 'measured'; readonly postgres?: 'measured' | 'text' }
   /** What kept it from seeing more, and what is worth a look. */
   readonly notes: readonly string[]
+  /** With `fix`: what was written. The findings are those that are left. */
+  readonly fixed?: readonly Fixed[]
 }
 
 /** See `lint` in index.ts. */
@@ -68,6 +73,21 @@ export async function lint(options: LintOptions = {}): Promise<LintResult> {
     ...(database !== undefined && { usual: dialectOf(database) }),
   })
   const { judged, how, notes } = await judge(batches, options)
+  if (options.fix) {
+    const { fixMigrations } = await import('./fix.ts')
+    const { batches: after, fixed, notes: unfixed } = await fixMigrations(batches, judged, rules)
+    const again = fixed.length > 0 ? await judge(after, options) : { judged, how, notes }
+    return { ...(await resultOf(again, rules, failOn, unfixed)), fixed }
+  }
+  return resultOf({ judged, how, notes }, rules, failOn)
+}
+
+async function resultOf(
+  { judged, how, notes }: Verdict,
+  rules: Severities,
+  failOn: FailOn,
+  more: readonly string[] = [],
+): Promise<LintResult> {
   const ignores = judged.some(({ script }) => script.ignores !== undefined)
   const unused = ignores ? unusedIgnores(judged, await allRules(), rules) : []
   const findings = findingsOf(judged, rules)
@@ -76,7 +96,7 @@ export async function lint(options: LintOptions = {}): Promise<LintResult> {
     findings,
     files: new Set(judged.map(({ script }) => script.file)).size,
     judged: how,
-    notes: [...notes, ...unused],
+    notes: [...notes, ...unused, ...more],
   }
 }
 
@@ -198,8 +218,9 @@ async function onSqlite(histories: readonly History[], { signal }: LintOptions):
 
 async function onPostgres(histories: readonly History[], options: LintOptions) {
   const { judgePostgres } = await import('./lint-postgres.ts')
-  const { static: fromText, shadow, signal } = options
+  const { static: fromText, shadow, signal, rules = {} } = options
   return judgePostgres(histories, {
+    severities: rules,
     ...(fromText !== undefined && { static: fromText }),
     ...(shadow !== undefined && { shadow }),
     ...(signal && { signal }),

@@ -57,7 +57,7 @@ export function migrationOf({ id, version, up: ups, down: downs }: Files, dialec
   const readUp = once(() => {
     // The stamp first: a file that changes while it is read must not go by its later one.
     const stamp = up.path && stampOf(up.path)
-    return { ...readScript(up), stamp }
+    return readScript(up, stamp)
   })
   const readDown = down && once(() => readScript(down))
   return {
@@ -179,8 +179,8 @@ export interface Source {
 }
 
 /** @throws FILE_TEXT, DIRECTIVE, EMPTY_SCRIPT */
-export function readScript({ file, path, sql }: Source): Script {
-  return parseScript(file, sql ?? readText(path ?? file, file))
+export function readScript({ file, path, sql }: Source, stamp?: string): Script {
+  return parseScript(file, sql ?? readText(path ?? file, file), stamp)
 }
 
 /** One direction's files of a migration. */

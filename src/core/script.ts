@@ -61,9 +61,10 @@ const HINT = /^(\S+\.\S+)\s+(\S.*)$/
  *
  * @param file its name for people
  * @param raw  its text, with or without a BOM, lines ending in LF or CRLF
+ * @param stamp which file it was, by `stampOf`
  * @throws FILE_TEXT (a NUL), DIRECTIVE, EMPTY_SCRIPT
  */
-export function parseScript(file: string, raw: string): Script {
+export function parseScript(file: string, raw: string, stamp?: string): Script {
   const start = raw.startsWith('\uFEFF') ? 1 : 0
   const text = raw.includes('\r\n') ? raw.slice(start).replaceAll('\r\n', '\n') : raw.slice(start)
   const nul = text.indexOf('\0')
@@ -77,7 +78,7 @@ export function parseScript(file: string, raw: string): Script {
       },
     )
   }
-  const checksum = checksumOf(text)
+  let checksum: string | undefined
   const { directives, hints, ignores, batch, body } = readDirectives(file, text)
   const reason = directives.get('migrate: irreversible')
   const nothing = directives.get('migrate: nothing')
@@ -97,7 +98,12 @@ export function parseScript(file: string, raw: string): Script {
   return {
     file,
     text,
-    checksum,
+    // Who only reads it needs none.
+    get checksum() {
+      checksum ??= checksumOf(text)
+      return checksum
+    },
+    ...(stamp !== undefined && { stamp }),
     transaction: !directives.has('migrate: no-transaction') && batch === undefined,
     ...(batch !== undefined && { batch }),
     ...(reason !== undefined && { irreversible: reason }),

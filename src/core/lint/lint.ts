@@ -48,11 +48,13 @@ export function findingsOf(judged: readonly JudgedScript[], severities: Severiti
   return found.sort((a, b) => order(a) - order(b) || a.line - b.line || a.column - b.column)
 }
 
-function severityOf({ id, severity }: Rule, severities: Severities): Severity {
+/** What the project says of a rule, else the rule itself. */
+export function severityOf({ id, severity }: Rule, severities: Severities): Severity {
   return Object.hasOwn(severities, id) ? (severities[id] ?? severity) : severity
 }
 
-function isIgnored({ ignores = [] }: Script, { id }: Rule): boolean {
+/** Whether a script asks not to be told of a rule. */
+export function isIgnored({ ignores = [] }: Script, { id }: Rule): boolean {
   return ignores.some(({ rule }) => rule === id)
 }
 

@@ -15,6 +15,7 @@ const BATCH = /^(?:[ \t]*(?:--.*)?\n)*?[ \t]*--[ \t]*migrate:[ \t]*batch\b/
  * What the rules find in a script, in the order of its statements, at most once for each rule and statement.
  *
  * @param catalog the schema before the script; afterwards, the one after it
+ * @param rules those that are asked
  * @param rules   those that are asked; left out: all, those that are off too
  */
 export function lintPostgres(
