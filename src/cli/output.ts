@@ -112,6 +112,7 @@ function planMigrationText({
   id,
   file,
   transaction,
+  batch,
   statements,
   seconds,
   holds,
@@ -119,8 +120,10 @@ function planMigrationText({
   error,
 }: PlanMigration) {
   const fails = paint('red', 'would fail', process.stdout)
+  const alone = batch === undefined ? 'statement by statement' : `in batches of up to ${count(batch, 'row')}`
+  const how = transaction ? 'one transaction' : alone
   return [
-    `${paint('bold', id, process.stdout)} (${file}), ${transaction ? 'one transaction' : 'statement by statement'}, ${rangeText(seconds)}`,
+    `${paint('bold', id, process.stdout)} (${file}), ${how}, ${rangeText(seconds)}`,
     ...statements.flatMap(planStatementText),
     ...holds.map(({ table, lock, reads, seconds }) => {
       const what = table === '' ? 'the database' : table

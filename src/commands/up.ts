@@ -24,7 +24,8 @@ export interface UpResult extends ChangeResult {
  * Replicas that start together: one migrates, the others wait for it and find nothing to do.
  *
  * @throws USAGE, UNKNOWN_ID, CHANGED, MISSING, OUT_OF_ORDER, EARLIER_PENDING, NOT_IN_TRANSACTION, LOCK_TIMEOUT,
- *   BLOCKED, ABORTED, FOREIGN_HISTORY, SQL, TRANSACTION_STATEMENT; of a dry run those of `plan`; the codes of the files: see `readMigrations`;
+ *   BLOCKED, ABORTED, FOREIGN_HISTORY, SQL, TRANSACTION_STATEMENT; of a dry run those of `plan`; the codes of the files:
+ *   see `readMigrations`;
  *   the codes of the connection: CONFIG, CONNECTION, AUTHENTICATION, PERMISSION, READ_ONLY, NOT_A_DATABASE, BUSY
  */
 export async function up(options: UpOptions = {}): Promise<UpResult> {

@@ -242,7 +242,7 @@ UPDATE ${sqlName(key)} SET ${quoted(newname)} = ${quoted(subname)} WHERE ${quote
     id: 'change-default',
     dialect: 'postgres',
     topic: 'breaking',
-    severity: 'info',
+    severity: 'off',
     what: 'A column gets another default',
     why: 'Code that leaves the column out writes something else from now on.',
     safe: 'Let code write the value itself first.',

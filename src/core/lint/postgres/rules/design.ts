@@ -62,7 +62,7 @@ export const DESIGN_RULES: readonly PostgresRule[] = [
     id: 'create-enum',
     dialect: 'postgres',
     topic: 'design',
-    severity: 'info',
+    severity: 'off',
     what: 'An enum type',
     why: 'A value that was added cannot be taken away again, and SQLite has no such type.',
     safe: 'A table of the values with a foreign key to it, or text with a CHECK.',
