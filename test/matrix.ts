@@ -93,3 +93,6 @@ export const SERVERS: readonly Server[] = JSON.parse(servers)
 
 /** Every kind of database: one loop over it is the matrix. */
 export const KINDS: readonly Kind[] = [SQLITE, ...SERVERS.map(postgres)]
+
+/** SQLite and the newest PostgreSQL: for what takes long and is the same on every major. */
+export const NEWEST: readonly Kind[] = KINDS.filter((_, i) => i === 0 || i === KINDS.length - 1)

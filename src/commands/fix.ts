@@ -51,26 +51,34 @@ export async function fixMigrations(
   const notes: string[] = []
   const after: Batch[] = []
   for (const batch of batches) {
-    const { files: all, wanted } = batch
-    const now = new Set(wanted)
-    for (const [i, files] of all.entries()) {
-      if (!wanted.has(files.id)) continue
-      const hitsOn = (dialect: Dialect) => badHits(files, judged, dialect, severities)
-      const fixes = {
-        ...(await onPostgres(files, hitsOn('postgres'))),
-        ...(await onSqlite(all.slice(0, i), files, hitsOn('sqlite'))),
-      }
-      if (Object.keys(fixes).length === 0) continue
-      const plan = planFiles(files, fixes, all)
+    const plans = await planBatch(batch, judged, severities)
+    for (const [files, plan] of plans) {
       if (typeof plan === 'string') notes.push(plan)
-      else {
-        fixed.push(write(files, plan))
-        for (const id of plan.ids) now.add(id)
-      }
+      else fixed.push(write(files, plan))
     }
-    after.push({ ...batch, files: readAgain(all), wanted: now })
+    const added = plans.flatMap(([, plan]) => (typeof plan === 'string' ? [] : plan.ids))
+    after.push({ ...batch, files: readAgain(batch.files), wanted: new Set([...batch.wanted, ...added]) })
   }
   return { batches: after, fixed, notes }
+}
+
+/** Decides on all before anything is written: what is fixed runs on what stands before it. */
+async function planBatch(
+  { files: all, wanted }: Batch,
+  judged: readonly JudgedScript[],
+  severities: Severities,
+): Promise<(readonly [Files, Plan | string])[]> {
+  const plans: (readonly [Files, Plan | string])[] = []
+  for (const [i, files] of all.entries()) {
+    if (!wanted.has(files.id)) continue
+    const hitsOn = (dialect: Dialect) => badHits(files, judged, dialect, severities)
+    const fixes = {
+      ...(await onPostgres(files, hitsOn('postgres'))),
+      ...(await onSqlite(all.slice(0, i), files, hitsOn('sqlite'))),
+    }
+    if (Object.keys(fixes).length > 0) plans.push([files, planFiles(files, fixes, all)])
+  }
+  return plans
 }
 
 /** The folder of migrations, as it is now. */

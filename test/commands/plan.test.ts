@@ -15,7 +15,7 @@ import {
   plan,
   up,
 } from '../../src/index.ts'
-import { KINDS, type Scratch, SERVERS, withFolder } from '../matrix.ts'
+import { KINDS, NEWEST, type Scratch, SERVERS, withFolder } from '../matrix.ts'
 import { run } from '../process.ts'
 import { onServer } from '../servers.ts'
 import { errorOf } from '../tools.ts'
@@ -397,7 +397,7 @@ const WORK: Record<Dialect, readonly string[]> = {
 /** A machine that is busy with other tests is not the one that was measured a moment ago. */
 const BUSY = 3
 
-for (const { label, dialect, scratch } of KINDS) {
+for (const { label, dialect, scratch } of NEWEST) {
   test(`6 the time that it takes is within what was predicted, ${label}`, () =>
     scratch(async ({ url: database, query }) => {
       const table = {
@@ -429,7 +429,7 @@ for (const { label, dialect, scratch } of KINDS) {
 }
 
 describe('7 PostgreSQL', () => {
-  for (const { label, dialect, scratch } of KINDS) {
+  for (const { label, dialect, scratch } of NEWEST) {
     if (dialect !== 'postgres') continue
     const withPets = (
       work: (
