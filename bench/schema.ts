@@ -6,7 +6,7 @@ import { BIN, median, ours, run, type Table, verdict } from './measure.ts'
 
 const MIGRATIONS = 500
 const TABLES = 200
-const ROUNDS = 5
+const ROUNDS = 3
 
 /** Migrations that `verify` tries out: each means that every row of every table is read four times. */
 const VERIFIED = 20
