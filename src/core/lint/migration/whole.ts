@@ -105,10 +105,10 @@ function partOf(dialect: Dialect, side: Side): Part {
   const [before, after] = [once(() => named(side.before)), once(() => named(side.after))]
   const isMade = ({ virtual, partitionOf }: Table) => virtual === undefined && partitionOf === undefined
   const made = once(() => {
+    const all: { table: Table; isNew: boolean; columns: readonly Column[] }[] = []
     // Of a long history most tables are what they were, and in their places.
-    return side.after.tables.flatMap((table, i) => {
+    for (const [i, table] of changedIn(side)) {
       const there = side.before.tables[i]
-      if (table === there) return []
       const isSame = there?.name === table.name && there.schema === table.schema
       const was = isSame ? there : tableOf(side.before, table)
       const isNew = was === undefined && isMade(table)
@@ -116,8 +116,9 @@ function partOf(dialect: Dialect, side: Side): Part {
         was === undefined && !isNew
           ? []
           : table.columns.filter(({ name }) => columnOf(dialect, was, name) === undefined)
-      return (isNew || columns.length > 0) && isNamed(table) ? [{ table, isNew, columns }] : []
-    })
+      if ((isNew || columns.length > 0) && isNamed(table)) all.push({ table, isNew, columns })
+    }
+    return all
   })
   const newTables = once(() => made().flatMap(({ table, isNew }) => (isNew ? [table] : [])))
   const newColumns = once(() =>
@@ -142,6 +143,17 @@ function partOf(dialect: Dialect, side: Side): Part {
       return newColumns()
     },
   }
+}
+
+/** Tables that are not what stood in their place before, with the place. */
+function changedIn({ before, after }: Side): [number, Table][] {
+  const changed: [number, Table][] = []
+  const [was, is] = [before.tables, after.tables]
+  for (let i = 0; i < is.length; i++) {
+    const table = is[i]
+    if (table !== undefined && table !== was[i]) changed.push([i, table])
+  }
+  return changed
 }
 
 /** Reads a script when something of it is asked for: most rules have nothing to say of most scripts. */

@@ -83,8 +83,12 @@ const ACTIONS: Readonly<Record<string, Action>> = {
  */
 export class Catalog {
   readonly #tables = new Map<string, Relation>()
-  /** The tables as a schema has them, until one changes. */
+  /** The tables as a schema has them, until one goes: then they stand in other places. */
   #list: readonly Table[] | undefined
+  /** The places of the tables in the list. */
+  readonly #places = new Map<string, number>()
+  /** Tables that are not in the list yet as they are. */
+  readonly #changed = new Set<string>()
   readonly #enums = new Map<string, Enum>()
   readonly #domains = new Map<string, Domain>()
   readonly #sequences = new Map<string, Sequence>()
@@ -131,7 +135,6 @@ export class Catalog {
   }
 
   schema(): Schema {
-    this.#list ??= [...this.#tables.values()].map(tableOf)
     return {
       ...emptySchema('postgres'),
       extensions: [...this.#extensions],
@@ -139,10 +142,30 @@ export class Catalog {
       domains: [...this.#domains.values()],
       sequences: [...this.#sequences.values()],
       functions: [...this.#routines.values()].map(({ volatility: _, ...routine }) => routine),
-      tables: this.#list,
+      tables: this.#listed(),
       views: [...this.#views.values()],
       triggers: [...this.#triggers.values()],
     }
+  }
+
+  /** Of a long history a script changes few tables. */
+  #listed(): readonly Table[] {
+    if (this.#list === undefined) {
+      this.#places.clear()
+      for (const key of this.#tables.keys()) this.#places.set(key, this.#places.size)
+      this.#list = [...this.#tables.values()].map(tableOf)
+    } else if (this.#changed.size > 0) {
+      const list = this.#list.slice()
+      for (const key of this.#changed) {
+        const place = this.#places.get(key) ?? list.length
+        this.#places.set(key, place)
+        const table = this.#tables.get(key)
+        if (table !== undefined) list[place] = tableOf(table)
+      }
+      this.#list = list
+    }
+    this.#changed.clear()
+    return this.#list
   }
 
   /** Takes in what a schema holds. */
@@ -322,7 +345,7 @@ export class Catalog {
   }
 
   #put(key: string, table: Relation): void {
-    this.#list = undefined
+    this.#changed.add(key)
     this.#tables.set(key, table)
   }
 
