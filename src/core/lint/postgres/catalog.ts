@@ -484,6 +484,7 @@ export class Catalog {
         if (column === undefined || this.column(key, column.colname ?? '')) return
         this.#fresh.add(`${key} ${column.colname}`)
         this.#addColumn(key, column)
+        if (this.#tables.get(key)?.partitionBy === undefined) return
         for (const part of this.partitions(key)) this.#addColumn(nameOf(part), { ...column, constraints: [] })
         return
       }

@@ -40,6 +40,7 @@ export const DESIGN_RULES: readonly PostgresRule[] = [
   {
     id: 'json-column',
     dialect: 'postgres',
+    kinds: ['CreateStmt', 'AlterTableStmt'],
     topic: 'design',
     severity: 'warning',
     what: 'A column of type json',
@@ -61,6 +62,7 @@ export const DESIGN_RULES: readonly PostgresRule[] = [
   {
     id: 'create-enum',
     dialect: 'postgres',
+    kinds: ['CreateEnumStmt'],
     topic: 'design',
     severity: 'off',
     what: 'An enum type',
@@ -82,6 +84,7 @@ export const DESIGN_RULES: readonly PostgresRule[] = [
   {
     id: 'foreign-key-without-index',
     dialect: 'postgres',
+    kinds: ['CreateStmt', 'AlterTableStmt'],
     topic: 'design',
     severity: 'info',
     what: 'A foreign key whose columns no index begins with',
@@ -118,6 +121,7 @@ export const DESIGN_RULES: readonly PostgresRule[] = [
   {
     id: 'wide-index',
     dialect: 'postgres',
+    kinds: ['IndexStmt'],
     topic: 'design',
     severity: 'info',
     what: 'An index of more than three columns that is not unique',
@@ -141,6 +145,7 @@ export const DESIGN_RULES: readonly PostgresRule[] = [
   {
     id: 'disable-trigger',
     dialect: 'postgres',
+    kinds: ['VariableSetStmt', 'AlterTableStmt'],
     topic: 'design',
     severity: 'warning',
     what: 'Triggers are disabled, of foreign keys too, or session_replication_role is set',
@@ -170,6 +175,7 @@ export const DESIGN_RULES: readonly PostgresRule[] = [
   {
     id: 'row-security-without-policy',
     dialect: 'postgres',
+    kinds: ['AlterTableStmt'],
     topic: 'design',
     severity: 'warning',
     what: 'Row level security is enabled on a table in use that has no policy',
@@ -194,6 +200,7 @@ export const DESIGN_RULES: readonly PostgresRule[] = [
   {
     id: 'broad-grant',
     dialect: 'postgres',
+    kinds: ['GrantStmt', 'AlterDefaultPrivilegesStmt'],
     topic: 'design',
     severity: 'warning',
     what: 'A privilege on tables is given to PUBLIC, or all privileges on all tables at once',
