@@ -161,7 +161,12 @@ export function readScript(script: Script, dialect: Dialect, direction: Directio
   const statements = once(() => statementsOf(script.text, dialect))
   const acts = once(() => actsOf(statements(), dialect))
   const names = once(() => {
-    const all = new Set(statements().flatMap((one) => one.flatMap((token) => nameIn(dialect, token) ?? [])))
+    const all = new Set<string>()
+    for (const one of statements())
+      for (const token of one) {
+        const name = nameIn(dialect, token)
+        if (name !== undefined) all.add(name)
+      }
     // In the code of DO, and where SQLite takes a string for a name, only these are known.
     if (dialect === 'sqlite' || all.has('do')) for (const { table } of acts()) all.add(table.name)
     return all
