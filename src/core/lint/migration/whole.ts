@@ -74,7 +74,9 @@ export interface Part {
   readonly all: Schema
   readonly up: Read
   readonly down?: Read
-  /** Tables that the up script makes. Of a partition and of a virtual table others say what it has. */
+  /** Whether a script names it. It takes every word of them: first what is said of the table, then this. */
+  readonly isNamed: (table: Table) => boolean
+  /** Tables that the up script makes, also those that it does not name. Of a partition and of a virtual table others say what it has. */
   readonly newTables: readonly Table[]
   /** Columns that the up script makes, also those of the tables that it makes. */
   readonly newColumns: readonly { readonly table: Table; readonly column: Column }[]
@@ -116,7 +118,7 @@ function partOf(dialect: Dialect, side: Side): Part {
         was === undefined && !isNew
           ? []
           : table.columns.filter(({ name }) => columnOf(dialect, was, name) === undefined)
-      if ((isNew || columns.length > 0) && isNamed(table)) all.push({ table, isNew, columns })
+      if (isNew || columns.length > 0) all.push({ table, isNew, columns })
     }
     return all
   })
@@ -134,6 +136,7 @@ function partOf(dialect: Dialect, side: Side): Part {
       return after()
     },
     all: side.after,
+    isNamed,
     up,
     ...(down !== undefined && { down }),
     get newTables() {

@@ -1,4 +1,4 @@
-import { words } from '../../../schema/convert/ast.ts'
+import { lastWord, words } from '../../../schema/convert/ast.ts'
 import { beginsWith } from '../catalog.ts'
 import { columnList } from '../expression.ts'
 import {
@@ -20,17 +20,16 @@ const BEFORE =
 
 /** Foreign keys that a statement adds, with their columns. */
 function newForeignKeys(moment: Moment): string[][] {
-  const table = of(moment.statement, 'CreateStmt')
-  const alone = [...(table?.tableElts ?? []), ...moment.actions.map(({ def }) => def)].map((node) =>
-    held(node, 'Constraint'),
-  )
-  const inline = moment.newColumns.flatMap(({ colname, constraints = [] }) =>
-    constraints.map((one) => ({ constraint: held(one, 'Constraint'), colname })),
-  )
-  return [...alone.map((constraint) => ({ constraint, colname: undefined })), ...inline].flatMap(
-    ({ constraint, colname }) =>
-      constraint?.contype === 'CONSTR_FOREIGN' ? [columnsOf(constraint, colname)] : [],
-  )
+  const keys: string[][] = []
+  const take = (node: unknown, column?: string) => {
+    const constraint = held(node, 'Constraint')
+    if (constraint?.contype === 'CONSTR_FOREIGN') keys.push(columnsOf(constraint, column))
+  }
+  for (const node of of(moment.statement, 'CreateStmt')?.tableElts ?? []) take(node)
+  for (const { def } of moment.actions) take(def)
+  for (const { colname, constraints = [] } of moment.newColumns)
+    for (const node of constraints) take(node, colname)
+  return keys
 }
 
 /** Columns of an index that are more than help. */
@@ -50,7 +49,9 @@ export const DESIGN_RULES: readonly PostgresRule[] = [
     good: { before: BEFORE, up: 'ALTER TABLE orders ADD COLUMN details jsonb;' },
     find: (moment) => {
       const { subject: key, newColumns: columns } = moment
-      const found = columns.find(({ typeName }) => /^json(\[\])?$/.test(typeText(typeName)))
+      const found = columns.find(
+        ({ typeName }) => lastWord(typeName?.names) === 'json' && /^json(\[\])?$/.test(typeText(typeName)),
+      )
       return (
         found && {
           message: `${found.colname} of ${key} is json, which has no equality: SELECT DISTINCT, GROUP BY and UNION over ${key} fail`,
