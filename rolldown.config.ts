@@ -47,7 +47,8 @@ export default defineConfig([
             name: 'main',
             priority: 5,
             test: (id) =>
-              MAIN.test(id) && ![SCHEMA, LINT, LINT_SQLITE, LINT_MEASURED, LINT_FIX].some((one) => one.test(id)),
+              MAIN.test(id) &&
+              ![SCHEMA, LINT, LINT_SQLITE, LINT_MEASURED, LINT_FIX].some((one) => one.test(id)),
           },
           { name: 'model', priority: 4, test: MODEL },
           { name: 'lint', priority: 3, test: (id) => LINT.test(id) && !LINT_FIX.test(id) },

@@ -68,7 +68,7 @@ export const PAIR_RULES: readonly MigrationRule[] = [
       other: { up: 'CREATE TABLE notes (id uuid PRIMARY KEY);' },
     },
     find: pair((sqlite, postgres) =>
-      sqlite.newTables.flatMap((table) => {
+      sqlite.newTables.filter(sqlite.isNamed).flatMap((table) => {
         const other = tableOf(postgres.after, table)
         if (other?.primaryKey === undefined || table.withoutRowid) return []
         return table.columns
@@ -197,6 +197,7 @@ function neutralColumns(
   return pair((sqlite, postgres) => {
     if (!sqlite.neutral || !postgres.neutral) return []
     return sqlite.newColumns.flatMap(({ table, column }): Spotted[] => {
+      if (!sqlite.isNamed(table)) return []
       const other = columnOf('sqlite', tableOf(postgres.after, table), column.name)
       const said = other && say(other, table, column)
       return said
@@ -298,7 +299,7 @@ function inCode(sql: string, name: string): boolean {
 }
 
 function uniqueForms(sqlite: Part, postgres: Part): Spotted[] {
-  return postgres.newTables.flatMap((table) => {
+  return postgres.newTables.filter(postgres.isNamed).flatMap((table) => {
     const other = tableOf(sqlite.after, table)
     if (other === undefined) return []
     return [

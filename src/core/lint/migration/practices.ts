@@ -103,7 +103,7 @@ export const PRACTICES: readonly MigrationRule[] = [
       part.newColumns.flatMap(({ table, column }) => {
         if (table.foreignKeys.some(({ columns }) => columns.includes(column.name))) return []
         const to = referred(column, part.all)
-        if (to === undefined) return []
+        if (to === undefined || !part.isNamed(table)) return []
         const message = `${nameOf(table)}.${column.name} has no foreign key to ${nameOf(to)}: it may hold what no row there has`
         const key = to.primaryKey?.columns ?? []
         const { dialect } = part
@@ -195,7 +195,8 @@ function ofNewTables(
     part.newTables.flatMap((table) =>
       table.columns.flatMap((column): Spotted[] => {
         const said = say(part, table, column)
-        return said ? [spot(part.up, placeOf(part.up, table.name, column.name), said.message, said.safe)] : []
+        if (said === undefined || !part.isNamed(table)) return []
+        return [spot(part.up, placeOf(part.up, table.name, column.name), said.message, said.safe)]
       }),
     ),
   )

@@ -74,7 +74,9 @@ export interface Part {
   readonly all: Schema
   readonly up: Read
   readonly down?: Read
-  /** Tables that the up script makes. Of a partition and of a virtual table others say what it has. */
+  /** Whether a script names it. It takes every word of them: first what is said of the table, then this. */
+  readonly isNamed: (table: Table) => boolean
+  /** Tables that the up script makes, also those that it does not name. Of a partition and of a virtual table others say what it has. */
   readonly newTables: readonly Table[]
   /** Columns that the up script makes, also those of the tables that it makes. */
   readonly newColumns: readonly { readonly table: Table; readonly column: Column }[]
@@ -105,10 +107,10 @@ function partOf(dialect: Dialect, side: Side): Part {
   const [before, after] = [once(() => named(side.before)), once(() => named(side.after))]
   const isMade = ({ virtual, partitionOf }: Table) => virtual === undefined && partitionOf === undefined
   const made = once(() => {
+    const all: { table: Table; isNew: boolean; columns: readonly Column[] }[] = []
     // Of a long history most tables are what they were, and in their places.
-    return side.after.tables.flatMap((table, i) => {
+    for (const [i, table] of changedIn(side)) {
       const there = side.before.tables[i]
-      if (table === there) return []
       const isSame = there?.name === table.name && there.schema === table.schema
       const was = isSame ? there : tableOf(side.before, table)
       const isNew = was === undefined && isMade(table)
@@ -116,8 +118,9 @@ function partOf(dialect: Dialect, side: Side): Part {
         was === undefined && !isNew
           ? []
           : table.columns.filter(({ name }) => columnOf(dialect, was, name) === undefined)
-      return (isNew || columns.length > 0) && isNamed(table) ? [{ table, isNew, columns }] : []
-    })
+      if (isNew || columns.length > 0) all.push({ table, isNew, columns })
+    }
+    return all
   })
   const newTables = once(() => made().flatMap(({ table, isNew }) => (isNew ? [table] : [])))
   const newColumns = once(() =>
@@ -133,6 +136,7 @@ function partOf(dialect: Dialect, side: Side): Part {
       return after()
     },
     all: side.after,
+    isNamed,
     up,
     ...(down !== undefined && { down }),
     get newTables() {
@@ -144,12 +148,28 @@ function partOf(dialect: Dialect, side: Side): Part {
   }
 }
 
+/** Tables that are not what stood in their place before, with the place. */
+function changedIn({ before, after }: Side): [number, Table][] {
+  const changed: [number, Table][] = []
+  const [was, is] = [before.tables, after.tables]
+  for (let i = 0; i < is.length; i++) {
+    const table = is[i]
+    if (table !== undefined && table !== was[i]) changed.push([i, table])
+  }
+  return changed
+}
+
 /** Reads a script when something of it is asked for: most rules have nothing to say of most scripts. */
 export function readScript(script: Script, dialect: Dialect, direction: Direction): Read {
   const statements = once(() => statementsOf(script.text, dialect))
   const acts = once(() => actsOf(statements(), dialect))
   const names = once(() => {
-    const all = new Set(statements().flatMap((one) => one.flatMap((token) => nameIn(dialect, token) ?? [])))
+    const all = new Set<string>()
+    for (const one of statements())
+      for (const token of one) {
+        const name = nameIn(dialect, token)
+        if (name !== undefined) all.add(name)
+      }
     // In the code of DO, and where SQLite takes a string for a name, only these are known.
     if (dialect === 'sqlite' || all.has('do')) for (const { table } of acts()) all.add(table.name)
     return all

@@ -83,8 +83,12 @@ const ACTIONS: Readonly<Record<string, Action>> = {
  */
 export class Catalog {
   readonly #tables = new Map<string, Relation>()
-  /** The tables as a schema has them, until one changes. */
+  /** The tables as a schema has them, until one goes: then they stand in other places. */
   #list: readonly Table[] | undefined
+  /** The places of the tables in the list. */
+  readonly #places = new Map<string, number>()
+  /** Tables that are not in the list yet as they are. */
+  readonly #changed = new Set<string>()
   readonly #enums = new Map<string, Enum>()
   readonly #domains = new Map<string, Domain>()
   readonly #sequences = new Map<string, Sequence>()
@@ -131,7 +135,6 @@ export class Catalog {
   }
 
   schema(): Schema {
-    this.#list ??= [...this.#tables.values()].map(tableOf)
     return {
       ...emptySchema('postgres'),
       extensions: [...this.#extensions],
@@ -139,10 +142,30 @@ export class Catalog {
       domains: [...this.#domains.values()],
       sequences: [...this.#sequences.values()],
       functions: [...this.#routines.values()].map(({ volatility: _, ...routine }) => routine),
-      tables: this.#list,
+      tables: this.#listed(),
       views: [...this.#views.values()],
       triggers: [...this.#triggers.values()],
     }
+  }
+
+  /** Of a long history a script changes few tables. */
+  #listed(): readonly Table[] {
+    if (this.#list === undefined) {
+      this.#places.clear()
+      for (const key of this.#tables.keys()) this.#places.set(key, this.#places.size)
+      this.#list = [...this.#tables.values()].map(tableOf)
+    } else if (this.#changed.size > 0) {
+      const list = this.#list.slice()
+      for (const key of this.#changed) {
+        const place = this.#places.get(key) ?? list.length
+        this.#places.set(key, place)
+        const table = this.#tables.get(key)
+        if (table !== undefined) list[place] = tableOf(table)
+      }
+      this.#list = list
+    }
+    this.#changed.clear()
+    return this.#list
   }
 
   /** Takes in what a schema holds. */
@@ -322,7 +345,7 @@ export class Catalog {
   }
 
   #put(key: string, table: Relation): void {
-    this.#list = undefined
+    this.#changed.add(key)
     this.#tables.set(key, table)
   }
 
@@ -369,10 +392,30 @@ export class Catalog {
     const parent = held(statement.inhRelations?.[0], 'RangeVar')
     const above = parent && this.#tables.get(this.keyOf(parent))
     const bound = statement.partbound
+    let columns: Column[] = [...(above?.columns ?? [])]
+    const inline: { constraint: Constraint; column: string }[] = []
+    const constraints: Constraint[] = []
+    for (const element of statement.tableElts ?? []) {
+      const column = held(element, 'ColumnDef')
+      if (column) {
+        const { said, made } = this.#columnOf(named, column)
+        // A column of the table above, or of one that was copied, may be said again.
+        if (columns.some(({ name }) => name === made.name))
+          columns = columns.filter(({ name }) => name !== made.name)
+        columns.push(made)
+        for (const constraint of said) inline.push({ constraint, column: made.name })
+      }
+      const constraint = held(element, 'Constraint')
+      if (constraint) constraints.push(constraint)
+      const like = held(element, 'TableLikeClause')
+      const copied = like && this.#tables.get(this.keyOf(like.relation))
+      if (copied) columns.push(...copied.columns)
+    }
     this.#set({
       ...named,
       ...NOTHING,
-      ...(above && { columns: above.columns, checks: above.checks }),
+      columns,
+      ...(above && { checks: above.checks }),
       ...(bound &&
         parent && {
           partitionOf: {
@@ -382,16 +425,7 @@ export class Catalog {
         }),
       ...(statement.partspec && { partitionBy: partitionText(statement.partspec) }),
     })
-    const constraints: Constraint[] = []
-    for (const element of statement.tableElts ?? []) {
-      const column = held(element, 'ColumnDef')
-      if (column) this.#addColumn(key, column)
-      const constraint = held(element, 'Constraint')
-      if (constraint) constraints.push(constraint)
-      const like = held(element, 'TableLikeClause')
-      const copied = like && this.#tables.get(this.keyOf(like.relation))
-      if (copied) this.#change(key, ({ columns }) => ({ columns: [...columns, ...copied.columns] }))
-    }
+    for (const { constraint, column } of inline) this.#addConstraint(key, constraint, column)
     for (const constraint of constraints) this.#addConstraint(key, { ...constraint, skip_validation: false })
   }
 
@@ -461,6 +495,7 @@ export class Catalog {
         if (column === undefined || this.column(key, column.colname ?? '')) return
         this.#fresh.add(`${key} ${column.colname}`)
         this.#addColumn(key, column)
+        if (this.#tables.get(key)?.partitionBy === undefined) return
         for (const part of this.partitions(key)) this.#addColumn(nameOf(part), { ...column, constraints: [] })
         return
       }
@@ -546,9 +581,21 @@ export class Catalog {
   }
 
   #addColumn(key: string, column: ColumnDef): void {
+    const table = this.#tables.get(key)
+    if (table === undefined) return
+    const { said, made } = this.#columnOf(table, column)
+    this.#put(key, {
+      ...table,
+      columns: [...table.columns.filter(({ name }) => name !== made.name), made],
+    })
+    for (const constraint of said) this.#addConstraint(key, constraint, made.name)
+  }
+
+  /** A column as a statement makes it, and the constraints that stand behind it. */
+  #columnOf(table: Named, column: ColumnDef): { said: Constraint[]; made: Column } {
     const { colname: name = '', typeName, constraints = [], collClause } = column
-    const type = typeText(typeName)
     const said = constraints.flatMap((one) => held(one, 'Constraint') ?? [])
+    const type = typeText(typeName)
     const find = (contype: Constraint['contype']) => said.find((one) => one.contype === contype)
     const [identity, generated, fallback] = [
       find('CONSTR_IDENTITY'),
@@ -558,34 +605,28 @@ export class Catalog {
     const serial = isSerial(typeName)
     const required = serial || identity || find('CONSTR_NOTNULL') || find('CONSTR_PRIMARY')
     const collation = collClause && words(collClause.collname).at(-1)
-    this.#change(key, ({ columns, name: table }) => ({
-      columns: [
-        // A column of the table above, or of one that was copied, may be said again.
-        ...columns.filter((one) => one.name !== name),
-        {
-          name,
-          type,
-          kind: this.#kindOf(type),
-          nullable: !required,
-          ...(fallback?.raw_expr && { default: expressionText(fallback.raw_expr) }),
-          ...(serial && {
-            identity: 'serial' as const,
-            default: `nextval('${table}_${name}_seq'::regclass)`,
-          }),
-          ...(identity && {
-            identity: identity.generated_when === 'a' ? ('always' as const) : ('by default' as const),
-          }),
-          ...(generated && {
-            generated: {
-              expression: expressionText(generated.raw_expr),
-              stored: generated.generated_kind !== 'v',
-            },
-          }),
-          ...(collation !== undefined && { collation }),
+    const made: Column = {
+      name,
+      type,
+      kind: this.#kindOf(type),
+      nullable: !required,
+      ...(fallback?.raw_expr && { default: expressionText(fallback.raw_expr) }),
+      ...(serial && {
+        identity: 'serial' as const,
+        default: `nextval('${table.name}_${name}_seq'::regclass)`,
+      }),
+      ...(identity && {
+        identity: identity.generated_when === 'a' ? ('always' as const) : ('by default' as const),
+      }),
+      ...(generated && {
+        generated: {
+          expression: expressionText(generated.raw_expr),
+          stored: generated.generated_kind !== 'v',
         },
-      ],
-    }))
-    for (const constraint of said) this.#addConstraint(key, constraint, name)
+      }),
+      ...(collation !== undefined && { collation }),
+    }
+    return { said, made }
   }
 
   /** @param column where it stands behind one */

@@ -112,6 +112,7 @@ export function isTautology(node: Node | undefined, required: (column: string) =
 
 /** The columns of which a CHECK says that they are not NULL. */
 export function notNullIn(check: string): string[] {
+  if (!/null/i.test(check)) return []
   return conjunctsOf(tokensOf(check, 'postgres')).flatMap((tokens) => {
     const [column, is, not, nothing, ...more] = tokens
     const says = isWord(is, 'IS') && isWord(not, 'NOT') && isWord(nothing, 'NULL') && more.length === 0

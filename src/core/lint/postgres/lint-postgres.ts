@@ -53,7 +53,7 @@ export function lintPostgres(
       ...worked(causes, effects, catalog),
     }
     const at = skipBlank(script.text, start)
-    for (const rule of rules) {
+    for (const rule of asked(rules, told.kind, moment.work.length > 0)) {
       const said = rule.find(moment)
       if (said !== undefined) hits.push({ rule, at, ...said })
     }
@@ -61,6 +61,22 @@ export function lintPostgres(
     catalog.apply(tree)
   }
   return hits
+}
+
+/** Rules by the kind of statement that they may hold for; of most kinds few have anything to say. */
+const ASKED = new WeakMap<readonly PostgresRule[], Map<string, readonly PostgresRule[]>>()
+
+function asked(rules: readonly PostgresRule[], kind: string, isWork: boolean): readonly PostgresRule[] {
+  const byKind = ASKED.get(rules) ?? new Map<string, readonly PostgresRule[]>()
+  ASKED.set(rules, byKind)
+  const key = isWork ? kind : `${kind} idle`
+  const known = byKind.get(key)
+  if (known !== undefined) return known
+  const fitting = rules.filter(
+    ({ kinds, ofWork }) => (kinds === undefined || kinds.includes(kind)) && (isWork || ofWork === undefined),
+  )
+  byKind.set(key, fitting)
+  return fitting
 }
 
 /** The locks for which others wait, to the end of the transaction. */
@@ -74,6 +90,8 @@ function hold(locks: Map<string, Lock>, effects: readonly Effect[], catalog: Cat
 
 const isHeavy = ({ lock, scan, rewrite }: Effect) => blocksWrites(lock) && (scan || rewrite)
 
+const IDLE: Pick<Moment, 'work' | 'hidden'> = { work: [], hidden: [] }
+
 /**
  * What makes others wait for long. What was measured wins over what the text says; the text only tells why. What it
  * tells nothing of is hidden.
@@ -83,6 +101,7 @@ function worked(
   measured: readonly Effect[] | undefined,
   catalog: Catalog,
 ): Pick<Moment, 'work' | 'hidden'> {
+  if (causes.length === 0 && measured === undefined) return IDLE
   const predicted = causes.filter(
     (cause) => cause.rule !== undefined && cause.rule !== 'none' && isHeavy(cause),
   )

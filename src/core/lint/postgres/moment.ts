@@ -46,6 +46,10 @@ export interface Said {
 
 /** A rule for PostgreSQL. It says one thing of a statement, or nothing. */
 export interface PostgresRule extends Rule {
+  /** The kinds of statements that it may hold for; left out: all. */
+  readonly kinds?: readonly string[]
+  /** It only holds where something makes others wait for long. */
+  readonly ofWork?: true
   readonly find: (moment: Moment) => Said | undefined
 }
 
@@ -59,7 +63,7 @@ export function lockRule(
     const cause = moment.work.find((one) => one.rule === id)
     return cause && say(cause, moment)
   }
-  return { id, dialect: 'postgres', topic: 'locks', severity: 'error', ...rule, find }
+  return { id, dialect: 'postgres', topic: 'locks', severity: 'error', ofWork: true, ...rule, find }
 }
 
 /** The text of a statement, without what stands before it and the semicolon. */

@@ -67,12 +67,15 @@ function nameOfNode(value: object): NodeName | undefined {
 
 /** The words of a list of strings: a qualified name. */
 export function words(nodes: readonly Node[] = []): string[] {
-  return nodes.map((node) => ('String' in node ? (node.String.sval ?? '') : '*'))
+  return nodes.map(word)
 }
+
+const word = (node: Node) => ('String' in node ? (node.String.sval ?? '') : '*')
 
 /** The last word of a qualified name: an operator, a function, a type. */
 export function lastWord(nodes: readonly Node[] | undefined): string {
-  return words(nodes).at(-1) ?? ''
+  const last = nodes?.at(-1)
+  return last === undefined ? '' : word(last)
 }
 
 export const string = (sval: string): Node => ({ A_Const: { sval: { sval } } })

@@ -27,6 +27,7 @@ export const BREAKING_RULES: readonly PostgresRule[] = [
   {
     id: 'rename-column',
     dialect: 'postgres',
+    kinds: ['RenameStmt'],
     topic: 'breaking',
     severity: 'error',
     what: 'A column gets another name',
@@ -58,6 +59,7 @@ UPDATE ${sqlName(key)} SET ${quoted(newname)} = ${quoted(subname)} WHERE ${quote
   {
     id: 'rename-table',
     dialect: 'postgres',
+    kinds: ['RenameStmt'],
     topic: 'breaking',
     severity: 'error',
     what: 'A table or a view gets another name',
@@ -84,6 +86,7 @@ UPDATE ${sqlName(key)} SET ${quoted(newname)} = ${quoted(subname)} WHERE ${quote
   {
     id: 'rename-schema',
     dialect: 'postgres',
+    kinds: ['RenameStmt', 'AlterObjectSchemaStmt'],
     topic: 'breaking',
     severity: 'error',
     what: 'A schema gets another name, or a table another schema',
@@ -119,6 +122,7 @@ UPDATE ${sqlName(key)} SET ${quoted(newname)} = ${quoted(subname)} WHERE ${quote
   {
     id: 'rename-enum-value',
     dialect: 'postgres',
+    kinds: ['AlterEnumStmt'],
     topic: 'breaking',
     severity: 'error',
     what: 'A value of an enum gets another name',
@@ -147,6 +151,7 @@ UPDATE ${sqlName(key)} SET ${quoted(newname)} = ${quoted(subname)} WHERE ${quote
   {
     id: 'drop-not-null',
     dialect: 'postgres',
+    kinds: ['AlterTableStmt'],
     topic: 'breaking',
     severity: 'warning',
     what: 'A column may be NULL that never was',
@@ -173,6 +178,7 @@ UPDATE ${sqlName(key)} SET ${quoted(newname)} = ${quoted(subname)} WHERE ${quote
   {
     id: 'drop-constraint',
     dialect: 'postgres',
+    kinds: ['AlterTableStmt'],
     topic: 'breaking',
     severity: 'warning',
     what: 'A foreign key, a unique constraint or a primary key is dropped',
@@ -208,6 +214,7 @@ UPDATE ${sqlName(key)} SET ${quoted(newname)} = ${quoted(subname)} WHERE ${quote
   {
     id: 'drop-default-of-required',
     dialect: 'postgres',
+    kinds: ['AlterTableStmt'],
     topic: 'breaking',
     severity: 'error',
     what: 'A column is added NOT NULL with a default, and loses the default in the same migration',
@@ -241,6 +248,7 @@ UPDATE ${sqlName(key)} SET ${quoted(newname)} = ${quoted(subname)} WHERE ${quote
   {
     id: 'change-default',
     dialect: 'postgres',
+    kinds: ['AlterTableStmt'],
     topic: 'breaking',
     severity: 'off',
     what: 'A column gets another default',
@@ -268,6 +276,7 @@ UPDATE ${sqlName(key)} SET ${quoted(newname)} = ${quoted(subname)} WHERE ${quote
   {
     id: 'drop-locks-parent',
     dialect: 'postgres',
+    kinds: ['DropStmt', 'AlterTableStmt'],
     topic: 'locks',
     severity: 'info',
     what: 'A table, a column or a constraint with a foreign key is dropped',

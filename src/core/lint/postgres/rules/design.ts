@@ -1,4 +1,4 @@
-import { words } from '../../../schema/convert/ast.ts'
+import { lastWord, words } from '../../../schema/convert/ast.ts'
 import { beginsWith } from '../catalog.ts'
 import { columnList } from '../expression.ts'
 import {
@@ -20,17 +20,16 @@ const BEFORE =
 
 /** Foreign keys that a statement adds, with their columns. */
 function newForeignKeys(moment: Moment): string[][] {
-  const table = of(moment.statement, 'CreateStmt')
-  const alone = [...(table?.tableElts ?? []), ...moment.actions.map(({ def }) => def)].map((node) =>
-    held(node, 'Constraint'),
-  )
-  const inline = moment.newColumns.flatMap(({ colname, constraints = [] }) =>
-    constraints.map((one) => ({ constraint: held(one, 'Constraint'), colname })),
-  )
-  return [...alone.map((constraint) => ({ constraint, colname: undefined })), ...inline].flatMap(
-    ({ constraint, colname }) =>
-      constraint?.contype === 'CONSTR_FOREIGN' ? [columnsOf(constraint, colname)] : [],
-  )
+  const keys: string[][] = []
+  const take = (node: unknown, column?: string) => {
+    const constraint = held(node, 'Constraint')
+    if (constraint?.contype === 'CONSTR_FOREIGN') keys.push(columnsOf(constraint, column))
+  }
+  for (const node of of(moment.statement, 'CreateStmt')?.tableElts ?? []) take(node)
+  for (const { def } of moment.actions) take(def)
+  for (const { colname, constraints = [] } of moment.newColumns)
+    for (const node of constraints) take(node, colname)
+  return keys
 }
 
 /** Columns of an index that are more than help. */
@@ -40,6 +39,7 @@ export const DESIGN_RULES: readonly PostgresRule[] = [
   {
     id: 'json-column',
     dialect: 'postgres',
+    kinds: ['CreateStmt', 'AlterTableStmt'],
     topic: 'design',
     severity: 'warning',
     what: 'A column of type json',
@@ -49,7 +49,9 @@ export const DESIGN_RULES: readonly PostgresRule[] = [
     good: { before: BEFORE, up: 'ALTER TABLE orders ADD COLUMN details jsonb;' },
     find: (moment) => {
       const { subject: key, newColumns: columns } = moment
-      const found = columns.find(({ typeName }) => /^json(\[\])?$/.test(typeText(typeName)))
+      const found = columns.find(
+        ({ typeName }) => lastWord(typeName?.names) === 'json' && /^json(\[\])?$/.test(typeText(typeName)),
+      )
       return (
         found && {
           message: `${found.colname} of ${key} is json, which has no equality: SELECT DISTINCT, GROUP BY and UNION over ${key} fail`,
@@ -61,6 +63,7 @@ export const DESIGN_RULES: readonly PostgresRule[] = [
   {
     id: 'create-enum',
     dialect: 'postgres',
+    kinds: ['CreateEnumStmt'],
     topic: 'design',
     severity: 'off',
     what: 'An enum type',
@@ -82,6 +85,7 @@ export const DESIGN_RULES: readonly PostgresRule[] = [
   {
     id: 'foreign-key-without-index',
     dialect: 'postgres',
+    kinds: ['CreateStmt', 'AlterTableStmt'],
     topic: 'design',
     severity: 'info',
     what: 'A foreign key whose columns no index begins with',
@@ -118,6 +122,7 @@ export const DESIGN_RULES: readonly PostgresRule[] = [
   {
     id: 'wide-index',
     dialect: 'postgres',
+    kinds: ['IndexStmt'],
     topic: 'design',
     severity: 'info',
     what: 'An index of more than three columns that is not unique',
@@ -141,6 +146,7 @@ export const DESIGN_RULES: readonly PostgresRule[] = [
   {
     id: 'disable-trigger',
     dialect: 'postgres',
+    kinds: ['VariableSetStmt', 'AlterTableStmt'],
     topic: 'design',
     severity: 'warning',
     what: 'Triggers are disabled, of foreign keys too, or session_replication_role is set',
@@ -170,6 +176,7 @@ export const DESIGN_RULES: readonly PostgresRule[] = [
   {
     id: 'row-security-without-policy',
     dialect: 'postgres',
+    kinds: ['AlterTableStmt'],
     topic: 'design',
     severity: 'warning',
     what: 'Row level security is enabled on a table in use that has no policy',
@@ -194,6 +201,7 @@ export const DESIGN_RULES: readonly PostgresRule[] = [
   {
     id: 'broad-grant',
     dialect: 'postgres',
+    kinds: ['GrantStmt', 'AlterDefaultPrivilegesStmt'],
     topic: 'design',
     severity: 'warning',
     what: 'A privilege on tables is given to PUBLIC, or all privileges on all tables at once',

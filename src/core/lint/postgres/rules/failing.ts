@@ -12,7 +12,7 @@ const ENUM = "CREATE TYPE mood AS ENUM ('sad');\nCREATE TABLE people (id bigint 
 const LONGEST_NAME = 63
 
 /** A name that may be too long: in ASCII, or in letters that take more bytes. */
-const MAY_BE_LONG = /[\w$]{64,}|"[^"]{64,}|[\u0080-\uffff]/
+const MAY_BE_LONG = /(?<![\w$])[\w$]{64}|"[^"]{64}|[\u0080-\uffff]/
 
 /** Whether a value of an enum stands in a statement. */
 function usesValue(tree: unknown, value: string): boolean {
@@ -34,6 +34,7 @@ export const FAILING_RULES: readonly PostgresRule[] = [
   {
     id: 'add-required-column',
     dialect: 'postgres',
+    kinds: ['AlterTableStmt'],
     topic: 'failing',
     severity: 'error',
     what: 'A column that is added NOT NULL without a default',
@@ -98,6 +99,7 @@ ${notNullSteps(key, name)}`,
   {
     id: 'not-valid-on-partitioned',
     dialect: 'postgres',
+    kinds: ['AlterTableStmt'],
     topic: 'failing',
     severity: 'error',
     what: 'A foreign key NOT VALID on a partitioned table',
@@ -164,6 +166,7 @@ ${notNullSteps(key, name)}`,
   {
     id: 'unique-may-fail',
     dialect: 'postgres',
+    kinds: ['IndexStmt', 'AlterTableStmt'],
     topic: 'failing',
     severity: 'off',
     what: 'Something becomes UNIQUE that was not',

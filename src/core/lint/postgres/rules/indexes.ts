@@ -85,6 +85,7 @@ export const INDEX_RULES: readonly PostgresRule[] = [
   {
     id: 'reindex-many-blocks-writes',
     dialect: 'postgres',
+    kinds: ['ReindexStmt'],
     topic: 'locks',
     severity: 'error',
     what: 'REINDEX of a schema or a database without CONCURRENTLY',
@@ -106,6 +107,7 @@ export const INDEX_RULES: readonly PostgresRule[] = [
   {
     id: 'drop-index-locks-table',
     dialect: 'postgres',
+    kinds: ['DropStmt'],
     topic: 'locks',
     severity: 'warning',
     what: 'DROP INDEX without CONCURRENTLY',
@@ -141,6 +143,7 @@ export const INDEX_RULES: readonly PostgresRule[] = [
   {
     id: 'concurrent-index-corruption',
     dialect: 'postgres',
+    kinds: ['IndexStmt', 'ReindexStmt'],
     topic: 'locks',
     severity: 'off',
     what: 'An index that is built CONCURRENTLY on PostgreSQL 14.0 to 14.3',

@@ -99,6 +99,7 @@ CREATE TABLE events_2024 (id bigint, day date NOT NULL, CHECK (day >= '2024-01-0
   {
     id: 'detach-partition-locks',
     dialect: 'postgres',
+    kinds: ['AlterTableStmt'],
     topic: 'locks',
     severity: 'warning',
     what: 'DETACH PARTITION without CONCURRENTLY',
