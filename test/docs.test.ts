@@ -17,7 +17,7 @@ import { text } from 'node:stream/consumers'
 import { describe, test } from 'node:test'
 import { COMMANDS, COMMON } from '../src/cli/commands.ts'
 import { CODES } from '../src/index.ts'
-import { KINDS, type Kind, type Scratch, withFolder } from './matrix.ts'
+import { KINDS, type Kind, type Scratch, SERVERS, withFolder } from './matrix.ts'
 import type { Run } from './process.ts'
 import { noBackups } from './programs.ts'
 
@@ -131,11 +131,20 @@ async function withInstalled<T>(work: (folder: string) => Promise<T>): Promise<T
   })
 }
 
+/** Where shadow databases are made: to start a server for each command is what test/database/shadow.test.ts does. */
+const SHADOW = `${SERVERS.at(-1)?.url}/postgres`
+
 async function spawned(command: string, args: readonly string[], cwd: string): Promise<Run> {
   const path = [dirname(process.execPath), process.env.PATH].join(delimiter)
   const child = spawn(command, args, {
     cwd,
-    env: { PATH: path, HOME: process.env.HOME, NO_COLOR: '1', NODE_NO_WARNINGS: '1' },
+    env: {
+      PATH: path,
+      HOME: process.env.HOME,
+      NO_COLOR: '1',
+      NODE_NO_WARNINGS: '1',
+      SHADOW_DATABASE_URL: SHADOW,
+    },
     stdio: ['ignore', 'pipe', 'pipe'],
   })
   const [stdout, stderr, [status]] = await Promise.all([
