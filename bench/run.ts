@@ -1,4 +1,4 @@
-// Measures us, the peers and the floor: `node run.ts [SECTION …]`; all sections together write RESULTS.md.
+// Measures us, the peers and the floor, and writes RESULTS.md: `node run.ts [SECTION …]`.
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { cpus, release, totalmem, type } from 'node:os'
 import { join } from 'node:path'
@@ -30,7 +30,7 @@ const SECTIONS: readonly { title: string; measure(server: Server): Promise<Table
 
 const HEAD = `# Benchmark
 
-Written by \`npm run bench\`, which measures all of it; \`npm start --prefix bench -- 1 3\` prints sections 1 and 3 only.
+Written by \`npm run bench\`, which measures all of it; \`npm start --prefix bench -- 1 3\` measures sections 1 and 3 again and leaves the others. Each section is one run.
 Ratios are taken within each round and their median is shown. \`ours ÷ it\` below 1: ours takes less.
 `
 
@@ -54,21 +54,22 @@ function versionOf(name: string): string {
 }
 
 async function measure(server: Server, chosen: readonly number[]): Promise<void> {
-  const report: string[] = []
-  const tell = (text: string) => {
-    report.push(text)
-    console.log(text)
+  const file = join(import.meta.dirname, 'RESULTS.md')
+  const earlier = existsSync(file) ? readFileSync(file, 'utf8').split(/^(?=## )/m) : []
+  const report = [`${HEAD}\n${await machine(server)}\n`]
+  console.log(report[0])
+  for (const [i, { title, measure }] of SECTIONS.entries()) {
+    const head = `## ${i + 1} ${title}\n`
+    if (!chosen.includes(i + 1)) {
+      report.push(...earlier.filter((part) => part.startsWith(head)))
+      continue
+    }
+    console.log(head)
+    const tables = (await measure(server)).map(markdown)
+    for (const table of tables) console.log(table)
+    report.push(`${[head, ...tables].join('\n').trimEnd()}\n\n`)
   }
-  tell(HEAD)
-  tell(await machine(server))
-  for (const [i, section] of SECTIONS.entries()) {
-    if (!chosen.includes(i + 1)) continue
-    tell(`## ${i + 1} ${section.title}\n`)
-    for (const table of await section.measure(server)) tell(markdown(table))
-  }
-  if (chosen.length === SECTIONS.length) {
-    writeFileSync(join(import.meta.dirname, 'RESULTS.md'), `${report.join('\n').trimEnd()}\n`)
-  }
+  writeFileSync(file, `${report.join('').trimEnd()}\n`)
 }
 
 if (!existsSync(join(import.meta.dirname, '../dist'))) throw new Error('build first: npm ci')

@@ -178,6 +178,7 @@ export async function judgeScript(
         text,
         direction,
         transaction,
+        batched: script.batch !== undefined,
         statements,
         ...(version !== undefined && { version }),
         ...(before && { before }),

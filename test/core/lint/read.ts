@@ -3,6 +3,7 @@ import { lintPostgres } from '../../../src/core/lint/postgres/lint-postgres.ts'
 import type { PostgresScript } from '../../../src/core/lint/postgres/statement.ts'
 import type { Hit } from '../../../src/core/lint/rule.ts'
 import type { Direction } from '../../../src/core/migrations.ts'
+import { parseScript } from '../../../src/core/script.ts'
 import { cut } from '../../../src/database/postgres/script.ts'
 
 /** The schema that statements make. */
@@ -18,9 +19,10 @@ export async function scriptOf(
   text: string,
   more: Partial<Pick<PostgresScript, 'version' | 'before'>> & { direction?: Direction } = {},
 ): Promise<PostgresScript> {
-  const transaction = !/^-- migrate: no-transaction/m.test(text) && !/^-- migrate: batch/m.test(text)
+  const { transaction, batch } = parseScript('up.sql', text)
   const statements = await cut({ file: 'up.sql', text })
-  return { file: 'up.sql', text, direction: 'up', transaction, statements, ...more }
+  const batched = batch !== undefined
+  return { file: 'up.sql', text, direction: 'up', transaction, batched, statements, ...more }
 }
 
 /** What lint finds in an up script after the statements that were run before it. */

@@ -8,14 +8,10 @@ import { type Moment, type PostgresRule, partsOf } from './moment.ts'
 import { POSTGRES_RULES } from './rules.ts'
 import { opened, type PostgresScript, type PostgresStatement } from './statement.ts'
 
-/** `-- migrate: batch <rows>` in the comment lines at the top. */
-const BATCH = /^(?:[ \t]*(?:--.*)?\n)*?[ \t]*--[ \t]*migrate:[ \t]*batch\b/
-
 /**
  * What the rules find in a script, in the order of its statements, at most once for each rule and statement.
  *
  * @param catalog the schema before the script; afterwards, the one after it
- * @param rules those that are asked
  * @param rules   those that are asked; left out: all, those that are off too
  */
 export function lintPostgres(
@@ -27,7 +23,6 @@ export function lintPostgres(
   const hits: Hit[] = []
   const locks = new Map<string, Lock>()
   const ahead = aheadOf(script, catalog)
-  const batched = BATCH.test(script.text)
   for (const [index, { start, end, tree, measured }] of script.statements.entries()) {
     const told = opened(tree)
     const causes = causesOf(told, catalog, script.version)
@@ -48,7 +43,6 @@ export function lintPostgres(
       causes,
       locks,
       ahead,
-      batched,
       ...partsOf(told, catalog),
       ...worked(causes, effects, catalog),
     }

@@ -33,8 +33,6 @@ export interface Moment {
   /** The locks for which others wait that earlier statements of the transaction hold, by table. */
   readonly locks: ReadonlyMap<string, Lock>
   readonly ahead: Ahead
-  /** `-- migrate: batch`. */
-  readonly batched: boolean
 }
 
 /** What a rule says of a statement. */

@@ -27,6 +27,8 @@ export interface PostgresScript {
   readonly direction: Direction
   /** Not `-- migrate: no-transaction`. */
   readonly transaction: boolean
+  /** `-- migrate: batch <rows>`. */
+  readonly batched: boolean
   readonly statements: readonly {
     readonly start: number
     readonly end: number

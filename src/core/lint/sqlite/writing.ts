@@ -18,7 +18,7 @@ export const WRITING: readonly SqliteRule[] = [
     bad: { before: USERS, up: `UPDATE users SET email = lower(email);` },
     good: { before: USERS, up: `UPDATE users SET email = 'a@example.org' WHERE id = 1;` },
     find: ({ statements, script, tables }) => {
-      if (/^\s*--\s*migrate:\s*batch\b/m.test(script.text)) return []
+      if (script.batch !== undefined) return []
       const stays = (table: string) =>
         tables.some((one) => one.table.name === table && one.fate !== 'dropped')
       return statements.flatMap(({ whole, start, text }) =>
@@ -28,7 +28,7 @@ export const WRITING: readonly SqliteRule[] = [
               {
                 at: start,
                 message: `${whole.verb} of every row of ${whole.table} holds the write lock of the whole database to its end`,
-                safe: `-- in a migration of its own:\n-- migrate: no-transaction\n-- migrate: batch 1000\n${text.trim()}`,
+                safe: `-- in a migration of its own:\n-- migrate: batch 1000\n${text.trim()}`,
               },
             ],
       )

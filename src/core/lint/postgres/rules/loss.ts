@@ -32,9 +32,9 @@ function dropped(moment: Moment): string[] {
 
 /** UPDATE or DELETE of a table that was there. */
 function changed(moment: Moment): { key: string; where: Node | undefined; all: boolean } | undefined {
-  const { statement, catalog, batched: isBatched } = moment
+  const { statement, catalog, script } = moment
   const change = of(statement, 'UpdateStmt') ?? of(statement, 'DeleteStmt')
-  if (change === undefined || isBatched) return undefined
+  if (change === undefined || script.batched) return undefined
   const key = catalog.keyOf(change.relation)
   if (catalog.isFresh(key) || /^(pg_catalog|information_schema)\./.test(key)) return undefined
   if (boundOf(statement.node, catalog) !== undefined) return undefined
