@@ -504,7 +504,7 @@ for (const kind of KINDS) {
             assert.equal(await rowsOf(scratch, kind, ['t0', 't1', 't2']), before)
           }),
         ),
-        { numRuns: sqlite ? 60 : 15 },
+        { numRuns: sqlite ? 40 : 10 },
       )
     })
   })

@@ -96,7 +96,11 @@ const WAYS = [
   {
     label: 'measured',
     fromText: false,
-    rules: RULES.filter(({ id, dialect }) => dialect !== 'sqlite' && ONE_WAY[id] !== 'text'),
+    // Of the others the text tells all.
+    rules: RULES.filter(
+      ({ id, dialect, topic }) =>
+        dialect !== 'sqlite' && ONE_WAY[id] !== 'text' && !['style', 'design', 'practice'].includes(topic),
+    ),
   },
 ]
 
