@@ -15,7 +15,7 @@ for (const kind of KINDS) {
   const seed = `CREATE TABLE a (id INTEGER PRIMARY KEY);\nINSERT INTO a VALUES (1);\n`
   const change = 'CREATE TABLE b (id INTEGER PRIMARY KEY);\nINSERT INTO a VALUES (2);\n'
 
-  const crowd = NEWEST.includes(kind) ? 50 : 10
+  const crowd = NEWEST.includes(kind) ? 30 : 10
 
   describe(`${crowd} at once, ${kind.label}`, () => {
     test('1 up: one applies everything, the others find nothing to do', () =>

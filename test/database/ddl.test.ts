@@ -188,7 +188,7 @@ const SQLITE_KEYWORDS =
    transaction trigger unbounded union unique update using vacuum values view virtual when where window with
    without`.split(/\s+/)
 
-const RUNS = { sqlite: 80, postgres: 8 }
+const RUNS = { sqlite: 50, postgres: 6 }
 
 for (const kind of KINDS) {
   describe(kind.label, () => {
