@@ -1,0 +1,102 @@
+import { Readable } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
+import type { ClientBase } from 'pg'
+import pg from 'pg'
+import { from as copyFrom } from 'pg-copy-streams'
+import type { Dialect } from '../../core/migrations.ts'
+import type { Named } from '../../core/schema/model.ts'
+import type { Moved, MovedColumn } from '../../core/transfer/moved.ts'
+import type { Packet } from '../end.ts'
+
+/** postgresql.org/docs/current/sql-copy.html, "Binary Format": signature, flags, no extension. */
+const HEADER = Buffer.from('PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0', 'latin1')
+const TRAILER = Buffer.from([0xff, 0xff])
+
+const STAGE = 'nexflow_stage'
+
+/** A table's name with its schema, where it has another than the usual one. */
+export function quoteTable({ schema, name }: Named): string {
+  const table = pg.escapeIdentifier(name)
+  return schema === '' ? table : `${pg.escapeIdentifier(schema)}.${table}`
+}
+
+/** Whether values come as text, for the server to read: of SQLite's numbers, and of types with no form of their own. */
+function isStaged({ form }: MovedColumn, from: Dialect): boolean {
+  return form === 'other' || (form === 'numeric' && from === 'sqlite')
+}
+
+/**
+ * Empties a table, fills it, and commits that together with `note`: all or nothing.
+ *
+ * @param note SQL
+ * @returns how many rows it holds now
+ */
+export async function receive(
+  client: ClientBase,
+  moved: Moved,
+  from: Dialect,
+  rows: AsyncIterable<Packet>,
+  note: string,
+): Promise<number> {
+  const table = quoteTable(moved.to)
+  const names = moved.columns.map(({ to }) => pg.escapeIdentifier(to.name))
+  const staged = moved.columns.map((column) => isStaged(column, from))
+  await client.query('BEGIN')
+  try {
+    await client.query(`TRUNCATE ${table}`)
+    const count = staged.includes(true)
+      ? await throughStage(client, moved, staged, rows)
+      : await copy(client, `${table} (${names.join(', ')})`, await freeze(client, table), rows)
+    if (note !== '') await client.query(note)
+    await client.query('COMMIT')
+    return count
+  } catch (error) {
+    await client.query('ROLLBACK').catch(() => {})
+    throw error
+  }
+}
+
+/** Nobody sees the rows before the commit: they can be written as if they had always been there. Not in partitions. */
+async function freeze(client: ClientBase, table: string): Promise<string> {
+  const { rows } = await client.query(
+    `SELECT relkind FROM pg_class WHERE oid = ${pg.escapeLiteral(table)}::regclass`,
+  )
+  return rows[0]?.relkind === 'r' ? ', FREEZE' : ''
+}
+
+/** Text that the server has to read goes through a table of texts. */
+async function throughStage(
+  client: ClientBase,
+  { to, columns }: Moved,
+  staged: readonly boolean[],
+  rows: AsyncIterable<Packet>,
+): Promise<number> {
+  const names = columns.map((column) => pg.escapeIdentifier(column.to.name))
+  const types = columns.map((column, i) => (staged[i] ? 'text' : column.to.type))
+  await client.query(
+    `CREATE TEMPORARY TABLE ${STAGE} (${names.map((name, i) => `${name} ${types[i]}`).join(', ')}) ON COMMIT DROP`,
+  )
+  await copy(client, `pg_temp.${STAGE}`, '', rows)
+  const values = names.map((name, i) => (staged[i] ? `${name}::${columns[i]?.to.type}` : name))
+  const { rowCount } = await client.query(
+    `INSERT INTO ${quoteTable(to)} (${names.join(', ')}) OVERRIDING SYSTEM VALUE SELECT ${values.join(', ')} FROM pg_temp.${STAGE}`,
+  )
+  return rowCount ?? 0
+}
+
+async function copy(
+  client: ClientBase,
+  target: string,
+  options: string,
+  rows: AsyncIterable<Packet>,
+): Promise<number> {
+  const stream = client.query(copyFrom(`COPY ${target} FROM STDIN (FORMAT binary${options})`))
+  await pipeline(Readable.from(framed(rows), { objectMode: true, highWaterMark: 1 }), stream)
+  return stream.rowCount
+}
+
+async function* framed(rows: AsyncIterable<Packet>): AsyncIterable<Uint8Array> {
+  yield HEADER
+  for await (const { bytes } of rows) yield bytes
+  yield TRAILER
+}
