@@ -45,6 +45,25 @@ export type ProgressEvent =
       readonly left: number
     }
   | {
+      /** Rows of a table have been moved. */
+      readonly type: 'rows'
+      readonly table: string
+      readonly done: number
+      /** About how many there are. */
+      readonly total: number
+      readonly bytes: number
+      /** Rows in a second. */
+      readonly rate: number
+      /** Seconds, by that rate. */
+      readonly left: number
+    }
+  | {
+      /** An index, a trigger or a foreign key is built behind the rows. */
+      readonly type: 'building'
+      readonly table: string
+      readonly what: string
+    }
+  | {
       readonly type: 'bytes'
       readonly what: 'backup' | 'verify' | 'restore'
       /** Bytes. */

@@ -7,6 +7,7 @@ import type { Schema } from '../core/schema/model.ts'
 import type { Script } from '../core/script.ts'
 import type { Spot, Sql } from '../core/sql-error.ts'
 import type { Batched } from './batch.ts'
+import type { End } from './end.ts'
 import type { LockOptions } from './lock.ts'
 import type { Outlook } from './outlook.ts'
 import type { Patience } from './patience.ts'
@@ -120,6 +121,8 @@ export interface Database {
   shape(schema: string, table: string): Promise<Shape | undefined>
   /** What can be told of a change before it is made: nothing is changed. */
   outlook(): Promise<Outlook>
+  /** What a transfer does with it, as the source or as the target. */
+  end(): Promise<End>
   /** All that it holds beside its rows, in a number of queries that does not grow with it. Nothing is changed. */
   introspect(): Promise<Schema>
   /**

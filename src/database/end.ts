@@ -19,13 +19,13 @@ export interface End {
    */
   read(moved: Moved, to: Dialect): AsyncIterable<Packet>
   /**
-   * Empties a table, writes rows into it, and commits that together with `note`: all or nothing.
+   * Empties a table, writes rows into it, and commits that together with a note: all or nothing.
    *
    * @param from the other end
-   * @returns how many rows it holds now
+   * @param note asked for when all rows are there
    * @throws BAD_ROWS
    */
-  write(moved: Moved, from: Dialect, rows: AsyncIterable<Packet>, note: Sql): Promise<number>
+  write(moved: Moved, from: Dialect, rows: AsyncIterable<Packet>, note: () => Sql): Promise<void>
   /** The number of rows, and a digest of their canonical form that does not depend on their order. */
   digest(moved: Moved, side: Side): Promise<Digest>
   /** The number of rows. */
@@ -37,10 +37,18 @@ export interface End {
    * @param large tables of which indexes too are set aside: with few rows it is not worth it
    */
   setAside(tables: readonly Named[], large: (table: Named) => boolean): Promise<readonly Aside[]>
+  isEmpty(table: Named): Promise<boolean>
+  /** About how many rows there are, where that can be told at once. */
+  estimate(moved: Moved): Promise<number>
   /** The last number that each counter has given: AUTOINCREMENT, serial, identity. */
   counters(tables: readonly Named[]): Promise<readonly Counter[]>
-  /** The SQL that lets each counter go on behind what it has given, and behind what its column holds. */
-  countersSql(counters: readonly Counter[]): Promise<string>
+  /**
+   * The SQL that ends a transfer: each counter goes on behind what it has given and behind what its column holds, and
+   * the planner learns what is there.
+   */
+  finish(tables: readonly Named[], counters: readonly Counter[]): Promise<string>
+  /** The first row of the tables that refers to one that is not there, in a sentence; none if all is whole. */
+  orphan(tables: readonly Named[]): Promise<string | undefined>
 }
 
 /** Whole rows, and how many. */

@@ -1,5 +1,6 @@
 import { hostname } from 'node:os'
 import { basename } from 'node:path'
+import { MigrateError } from '../core/errors.ts'
 import type { Direction } from '../core/migrations.ts'
 import type { Spot, Sql } from '../core/sql-error.ts'
 import type { Database } from './database.ts'
@@ -52,6 +53,23 @@ export interface Walked {
   readonly rows: number
 }
 
+/** A transfer into the database that has not ended. */
+export interface Transfer {
+  /** The source, without user and password. */
+  readonly from: string
+  /** When it began: ISO 8601, UTC. */
+  readonly since: string
+}
+
+/** What the names of a transfer's rows begin with. */
+export const TRANSFER = 'transfer'
+
+/** What keeps a database from being changed, or used. */
+export interface Notes {
+  readonly interrupted?: Interrupted
+  readonly transfer?: Transfer
+}
+
 const PROGRAM = basename(process.argv[1] ?? process.execPath).replace(/^bin\.[cm]?[jt]s$/, 'nexflow-migrate')
 
 /** This process, and what it is about to do. */
@@ -68,17 +86,32 @@ export function holderOf(direction: Direction, migrations: readonly string[]): H
 
 /** The rows whose names begin so, by the rest of their names. */
 export async function readState<T>(database: Database, prefix: string): Promise<Map<string, T>> {
-  const table = await database.qualify(STATE)
   const like = `${prefix.replaceAll('_', '\\_')}%`
-  const select = () =>
-    database.query(
-      `SELECT name, value FROM ${table} WHERE name LIKE ${database.quote(like)} ESCAPE '\\' ORDER BY name`,
-    )
+  const rows = await readRows<T>(database, `name LIKE ${database.quote(like)} ESCAPE '\\'`)
+  return new Map(rows.map(([name, value]) => [name.slice(prefix.length), value]))
+}
+
+async function readRows<T>(database: Database, condition: string): Promise<[string, T][]> {
+  const table = await database.qualify(STATE)
+  const select = () => database.query(`SELECT name, value FROM ${table} WHERE ${condition} ORDER BY name`)
   // Before the first change there is no table; by the time it is looked for, another process may have made it.
   const rows = await select().catch(async () => ((await database.columns(STATE)).size > 0 ? select() : []))
   // Nobody else writes them.
-  return new Map(
-    rows.map(({ name, value }) => [String(name).slice(prefix.length), JSON.parse(String(value)) as T]),
+  return rows.map(({ name, value }) => [String(name), JSON.parse(String(value)) as T])
+}
+
+/** The rows that keep a database from being changed, or used. */
+export async function readNotes(database: Database): Promise<Notes> {
+  const names = ['interrupted', TRANSFER].map(database.quote)
+  return Object.fromEntries(await readRows(database, `name IN (${names.join(', ')})`))
+}
+
+/** How to say that a database must not be used: rows of it are missing. */
+export function isIncomplete(database: Database, { from, since }: Transfer): MigrateError {
+  return new MigrateError(
+    'INCOMPLETE',
+    `${database.name} is the target of a transfer from ${from} that began at ${since} and has not ended`,
+    { hint: 'end it with "nexflow-migrate transfer --resume", or begin again with --replace' },
   )
 }
 

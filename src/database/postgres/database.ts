@@ -286,6 +286,12 @@ export async function wrap(native: Pool | ClientBase, url?: string, patience?: P
       return outlook((sql) => askEach(client, sql), Math.floor(Number(row?.server_version_num) / 10_000))
     },
 
+    end: async () => {
+      const { endOf } = await import('./end.ts')
+      await flush()
+      return endOf(client, query, name)
+    },
+
     introspect: async () => {
       const { introspect } = await import('./introspect.ts')
       await flush()

@@ -5,6 +5,7 @@ import pg from 'pg'
 import { from as copyFrom } from 'pg-copy-streams'
 import type { Dialect } from '../../core/migrations.ts'
 import type { Named } from '../../core/schema/model.ts'
+import type { Sql } from '../../core/sql-error.ts'
 import type { Moved, MovedColumn } from '../../core/transfer/moved.ts'
 import type { Packet } from '../end.ts'
 
@@ -26,30 +27,27 @@ function isStaged({ form }: MovedColumn, from: Dialect): boolean {
 }
 
 /**
- * Empties a table, fills it, and commits that together with `note`: all or nothing.
+ * Empties a table, fills it, and commits that together with a note: all or nothing.
  *
- * @param note SQL
- * @returns how many rows it holds now
+ * @param note asked for when all rows are there
  */
 export async function receive(
   client: ClientBase,
   moved: Moved,
   from: Dialect,
   rows: AsyncIterable<Packet>,
-  note: string,
-): Promise<number> {
+  note: () => Sql,
+): Promise<void> {
   const table = quoteTable(moved.to)
   const names = moved.columns.map(({ to }) => pg.escapeIdentifier(to.name))
   const staged = moved.columns.map((column) => isStaged(column, from))
   await client.query('BEGIN')
   try {
     await client.query(`TRUNCATE ${table}`)
-    const count = staged.includes(true)
-      ? await throughStage(client, moved, staged, rows)
-      : await copy(client, `${table} (${names.join(', ')})`, await freeze(client, table), rows)
-    if (note !== '') await client.query(note)
+    if (staged.includes(true)) await throughStage(client, moved, staged, rows)
+    else await copy(client, `${table} (${names.join(', ')})`, await freeze(client, table), rows)
+    await client.query(note().text)
     await client.query('COMMIT')
-    return count
   } catch (error) {
     await client.query('ROLLBACK').catch(() => {})
     throw error
@@ -70,7 +68,7 @@ async function throughStage(
   { to, columns }: Moved,
   staged: readonly boolean[],
   rows: AsyncIterable<Packet>,
-): Promise<number> {
+): Promise<void> {
   const names = columns.map((column) => pg.escapeIdentifier(column.to.name))
   const types = columns.map((column, i) => (staged[i] ? 'text' : column.to.type))
   await client.query(
@@ -78,10 +76,9 @@ async function throughStage(
   )
   await copy(client, `pg_temp.${STAGE}`, '', rows)
   const values = names.map((name, i) => (staged[i] ? `${name}::${columns[i]?.to.type}` : name))
-  const { rowCount } = await client.query(
+  await client.query(
     `INSERT INTO ${quoteTable(to)} (${names.join(', ')}) OVERRIDING SYSTEM VALUE SELECT ${values.join(', ')} FROM pg_temp.${STAGE}`,
   )
-  return rowCount ?? 0
 }
 
 async function copy(
@@ -89,10 +86,9 @@ async function copy(
   target: string,
   options: string,
   rows: AsyncIterable<Packet>,
-): Promise<number> {
+): Promise<void> {
   const stream = client.query(copyFrom(`COPY ${target} FROM STDIN (FORMAT binary${options})`))
   await pipeline(Readable.from(framed(rows), { objectMode: true, highWaterMark: 1 }), stream)
-  return stream.rowCount
 }
 
 async function* framed(rows: AsyncIterable<Packet>): AsyncIterable<Uint8Array> {

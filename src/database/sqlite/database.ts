@@ -127,6 +127,11 @@ export async function wrap(native: DatabaseSync, url?: string): Promise<Database
       return outlook(native)
     },
 
+    end: async () => {
+      const { endOf } = await import('./end.ts')
+      return endOf(native)
+    },
+
     introspect: async () => {
       const { introspect } = await import('./introspect.ts')
       return guarded(() => introspect(native))

@@ -1,0 +1,268 @@
+import { nameOf } from '../core/schema/model.ts'
+import type { Moved, Side } from '../core/transfer/moved.ts'
+import type { Database } from '../database/database.ts'
+import type { Aside, Digest, End, Packet } from '../database/end.ts'
+import { throwIfStopped } from '../database/lock.ts'
+import { readState, stateWriter, TRANSFER } from '../database/state.ts'
+import type { ProgressEvent } from './options.ts'
+
+/** Rows from which on indexes are built behind the rows. */
+const LARGE = 10_000
+
+/** Milliseconds between two events of one table. */
+const TELL = 200
+
+/** Of what was set aside, and of the tables that are filled: the names of their rows in the state. */
+const ASIDE = `${TRANSFER} aside `
+const FILLED = `${TRANSFER} table `
+
+/** A connection to one of the databases. */
+export interface Lane {
+  readonly database: Database
+  readonly end: End
+}
+
+/** A table of the target, as it is when all is done. */
+export interface FilledTable {
+  readonly table: string
+  readonly rows: number
+  /** Of the rows on their way. */
+  readonly bytes: number
+  /** That filling it took, without what was built behind. */
+  readonly seconds: number
+  /** The digest that both sides gave, where it was asked for. */
+  readonly digest?: string
+}
+
+/** A table whose two sides are not the same. */
+export interface Unequal {
+  readonly moved: Moved
+  readonly from: Digest
+  readonly to: Digest
+}
+
+export interface FillOptions {
+  readonly source: Lane
+  /** Connections to the target: with two, one fills tables while the other builds and proves. */
+  readonly lanes: readonly [Lane, ...Lane[]]
+  readonly moved: readonly Moved[]
+  readonly verify: 'full' | 'count' | 'none'
+  readonly signal?: AbortSignal | undefined
+  readonly onProgress?: ((event: ProgressEvent) => void) | undefined
+}
+
+type Compare = (end: End, moved: Moved, side: Side) => Promise<Digest>
+
+/** What is asked of each side. */
+const COMPARE: Readonly<Record<FillOptions['verify'], Compare | undefined>> = {
+  full: (end, moved, side) => end.digest(moved, side),
+  count: async (end, moved, side) => ({ rows: await end.count(moved, side), digest: '' }),
+  none: undefined,
+}
+
+/**
+ * Fills the tables of the target, each all or nothing, the largest first; builds what was set aside meanwhile, and
+ * compares both sides. Killed at any instant, it goes on when it is called again.
+ *
+ * @throws BAD_ROWS, ABORTED and the errors of the connections
+ */
+export async function fill(options: FillOptions): Promise<{ tables: FilledTable[]; unequal: Unequal[] }> {
+  const { source, lanes, moved, verify } = options
+  const [first, second = first] = lanes
+  const sizes = new Map<Moved, number>()
+  for (const one of moved) sizes.set(one, await source.end.estimate(one))
+  const before = await filledBefore(options)
+  const todo = moved.filter((one) => !before.has(one)).sort((a, b) => weight(b, sizes) - weight(a, sizes))
+  const large = new Set(todo.filter((one) => (sizes.get(one) ?? 0) > LARGE).map(({ to }) => nameOf(to)))
+  const asides = await setAside(first, todo, large)
+  const keys = asides.filter(({ aside }) => aside.kind === 'foreign key')
+  const copied = new Map(todo.map((one) => [one, Promise.withResolvers<FilledTable>()]))
+  const digests: Record<Side, Map<Moved, Digest>> = { from: new Map(), to: new Map() }
+
+  const filling = async (signal: AbortSignal) => {
+    for (const [one, { resolve }] of copied) {
+      throwIfStopped(signal)
+      resolve(await fillTable({ ...options, signal }, first, one, sizes.get(one) ?? 0))
+    }
+  }
+  const building = async (signal: AbortSignal) => {
+    for (const one of [...before.keys(), ...todo]) {
+      const filled = copied.get(one)?.promise
+      if (filled !== undefined) await orStopped(filled, signal)
+      const own = ({ aside }: Noted) => aside.kind !== 'foreign key' && nameOf(aside.table) === nameOf(one.to)
+      await build(options, second, asides.filter(own), signal)
+    }
+  }
+  const proving = async (lane: Lane, side: Side, signal: AbortSignal) => {
+    for (const one of todo) {
+      throwIfStopped(signal)
+      const found = await COMPARE[verify]?.(lane.end, one, side)
+      if (found !== undefined) digests[side].set(one, found)
+    }
+  }
+
+  if (first === second) {
+    // One connection does one thing after the other.
+    const signal = options.signal ?? new AbortController().signal
+    await filling(signal)
+    await building(signal)
+    await build(options, first, keys, signal)
+    await proving(source, 'from', signal)
+    await proving(first, 'to', signal)
+  } else {
+    const filled = Promise.withResolvers<void>()
+    await together(options.signal, [
+      async (signal) => {
+        await filling(signal)
+        filled.resolve()
+        await proving(source, 'from', signal)
+      },
+      async (signal) => {
+        await building(signal)
+        await orStopped(filled.promise, signal)
+        await together(signal, [
+          (signal) => build(options, first, keys, signal),
+          (signal) => proving(second, 'to', signal),
+        ])
+      },
+    ])
+  }
+  const tables = await Promise.all(
+    moved.map(async (one): Promise<FilledTable> => {
+      const table = before.get(one) ?? (await copied.get(one)?.promise)
+      if (table === undefined) throw new Error(`${nameOf(one.from)} was not filled`)
+      return { ...table, ...(verify === 'full' && { digest: digests.to.get(one)?.digest ?? table.digest ?? '' }) }
+    }),
+  )
+  const unequal = todo.flatMap((moved) => {
+    const [from, to] = [digests.from.get(moved), digests.to.get(moved)]
+    if (from === undefined || to === undefined) return []
+    return from.rows === to.rows && from.digest === to.digest ? [] : [{ moved, from, to }]
+  })
+  return { tables, unequal }
+}
+
+function weight(one: Moved, sizes: ReadonlyMap<Moved, number>): number {
+  return (sizes.get(one) ?? 0) * one.columns.length
+}
+
+/** Does all of it at once. The first that fails stops the others, and its error is thrown when they have ended. */
+async function together(
+  signal: AbortSignal | undefined,
+  works: readonly ((signal: AbortSignal) => Promise<unknown>)[],
+): Promise<void> {
+  const stop = new AbortController()
+  const any = signal === undefined ? stop.signal : AbortSignal.any([signal, stop.signal])
+  const ended = works.map((work) =>
+    work(any).catch((error: unknown) => {
+      if (!stop.signal.aborted) stop.abort(error)
+    }),
+  )
+  await Promise.all(ended)
+  if (stop.signal.aborted) throw stop.signal.reason
+}
+
+/** Waits for what somebody else does, who may have failed. */
+function orStopped<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
+  const { promise: stopped, reject } = Promise.withResolvers<never>()
+  const stop = () => reject(signal.reason)
+  if (signal.aborted) stop()
+  signal.addEventListener('abort', stop, { once: true })
+  return Promise.race([promise, stopped]).finally(() => signal.removeEventListener('abort', stop))
+}
+
+/**
+ * Tables that an earlier run has filled, and that are the same on both sides now: the application may have gone on
+ * writing to the source.
+ */
+async function filledBefore({ source, lanes, moved, signal }: FillOptions): Promise<Map<Moved, FilledTable>> {
+  const [{ database, end }] = lanes
+  const filled = await readState<FilledTable>(database, FILLED)
+  const same = new Map<Moved, FilledTable>()
+  for (const one of moved) {
+    const table = filled.get(nameOf(one.to))
+    if (table === undefined) continue
+    throwIfStopped(signal)
+    const [from, to] = await Promise.all([source.end.digest(one, 'from'), end.digest(one, 'to')])
+    if (from.rows === to.rows && from.digest === to.digest) same.set(one, { ...table, digest: to.digest })
+  }
+  return same
+}
+
+/** What was set aside, with the name of its row in the state. */
+interface Noted {
+  readonly name: string
+  readonly aside: Aside
+}
+
+/** Takes away what is in the way, and notes how it is built again: all that is away, from earlier runs too. */
+async function setAside({ database, end }: Lane, todo: readonly Moved[], large: ReadonlySet<string>): Promise<Noted[]> {
+  const earlier = await readState<Aside>(database, ASIDE)
+  const found = await end.setAside(
+    todo.map(({ to }) => to),
+    (table) => large.has(nameOf(table)),
+  )
+  const write = await stateWriter(database)
+  const next = Math.max(0, ...[...earlier.keys()].map(Number)) + 1
+  const noted = found.map((aside, i) => ({ name: String(next + i).padStart(6, '0'), aside }))
+  await database.transaction(async (run) => {
+    for (const { name, aside } of noted) {
+      await run(write(`${ASIDE}${name}`, aside))
+      await run({ file: 'transfer', text: aside.drop, own: true })
+    }
+  })
+  return [...[...earlier].map(([name, aside]) => ({ name, aside })), ...noted]
+}
+
+async function build(
+  { onProgress }: FillOptions,
+  { database }: Lane,
+  which: readonly Noted[],
+  signal: AbortSignal,
+): Promise<void> {
+  const write = await stateWriter(database)
+  for (const { name, aside } of which) {
+    throwIfStopped(signal)
+    onProgress?.({ type: 'building', table: nameOf(aside.table), what: `${aside.kind} ${aside.name}` })
+    await database.transaction(async (run) => {
+      await run({ file: 'transfer', text: aside.build, own: true })
+      await run(write(`${ASIDE}${name}`, undefined))
+    })
+  }
+}
+
+async function fillTable(
+  { source, signal, onProgress }: FillOptions,
+  { database, end }: Lane,
+  moved: Moved,
+  expected: number,
+): Promise<FilledTable> {
+  const start = performance.now()
+  const table = nameOf(moved.to)
+  const write = await stateWriter(database)
+  const sum = { rows: 0, bytes: 0 }
+  const seconds = () => (performance.now() - start) / 1000
+  let told = start
+  const tell = () => {
+    told = performance.now()
+    const rate = sum.rows / Math.max(seconds(), 0.001)
+    const total = Math.max(expected, sum.rows)
+    const left = (total - sum.rows) / Math.max(rate, 1)
+    onProgress?.({ type: 'rows', table, done: sum.rows, total, bytes: sum.bytes, rate, left })
+  }
+  async function* counted(packets: AsyncIterable<Packet>): AsyncIterable<Packet> {
+    for await (const packet of packets) {
+      throwIfStopped(signal)
+      yield packet
+      sum.rows += packet.rows
+      sum.bytes += packet.bytes.length
+      if (performance.now() - told > TELL) tell()
+    }
+  }
+  const packets = counted(source.end.read(moved, database.dialect))
+  await end.write(moved, source.database.dialect, packets, () =>
+    write(`${FILLED}${table}`, { table, rows: sum.rows, bytes: sum.bytes, seconds: seconds() }),
+  )
+  tell()
+  return { table, rows: sum.rows, bytes: sum.bytes, seconds: seconds() }
+}

@@ -1,0 +1,195 @@
+import { MigrateError } from '../core/errors.ts'
+import { type Migration, readMigrations } from '../core/migrations.ts'
+import { convertSchema } from '../core/schema/convert/convert.ts'
+import { loadExpressions } from '../core/schema/convert/expressions.ts'
+import { nameOf, type Schema, type Table } from '../core/schema/model.ts'
+import { createSchema } from '../core/schema/sql/ddl.ts'
+import { count, list } from '../core/text.ts'
+import { different, named } from '../core/transfer/plan.ts'
+import type { Database } from '../database/database.ts'
+import { prepareHistory, readHistory } from '../database/history.ts'
+import {
+  holderOf,
+  isIncomplete,
+  type Notes,
+  readNotes,
+  readState,
+  stateWriter,
+  TRANSFER,
+} from '../database/state.ts'
+import { apply } from './apply.ts'
+import { takeBackup } from './backup.ts'
+import { NEXFLOW_MIGRATIONS } from './options.ts'
+import type { TransferOptions } from './transfer.ts'
+
+/** What a target is filled with, and from where. */
+export interface Prepared {
+  /** The transfer that was interrupted is gone on with. */
+  readonly resumed: boolean
+  readonly backup?: string
+}
+
+/**
+ * Marks the target as incomplete and brings it to the source's version. From here on it can be resumed.
+ *
+ * @throws DIFFERENT, MISSING, INTERRUPTED, INCOMPLETE, NOT_EMPTY, USAGE, and what `up` and `backup` throw
+ */
+export async function prepareTarget(
+  source: Database,
+  target: Database,
+  options: TransferOptions,
+): Promise<Prepared> {
+  const { resume = false, replace = false } = options
+  const applied = (await readHistory(source)).map(({ id }) => id)
+  refuseHalf(source, await readNotes(source))
+  const notes = await readNotes(target)
+  const fresh = await target.isEmpty()
+  if (resume && notes.transfer === undefined) {
+    throw new MigrateError('USAGE', `${target.name}: no transfer into it was interrupted`, {
+      hint: 'leave out --resume',
+    })
+  }
+  if (notes.transfer !== undefined && !resume && !replace) throw isIncomplete(target, notes.transfer)
+  if (notes.interrupted !== undefined) refuseHalf(target, { interrupted: notes.interrupted })
+  const steps = await missingSteps(source, target, applied, options)
+  const full = fresh || resume ? [] : await tablesWithRows(target)
+  if (full.length > 0 && !replace && notes.transfer === undefined) {
+    throw new MigrateError('NOT_EMPTY', `${target.name} holds rows already, in ${list(full)}`, {
+      hint: 'name an empty database, or give --replace, which takes a backup of it first',
+    })
+  }
+  const saved = full.length > 0 ? await takeBackup(target, backupOf(options)) : undefined
+  await prepareHistory(target, holderOf('up', steps.map(({ id }) => id)))
+  if (!resume) await begin(source, target)
+  const up = { ...options, logger: undefined, onProgress: undefined }
+  await apply(
+    target,
+    'up',
+    steps.map((step) => ({ id: step.id, script: step.up, down: step.down?.() })),
+    { ...(up.signal && { signal: up.signal }) },
+  )
+  return { resumed: resume, ...(saved && { backup: saved.file }) }
+}
+
+function refuseHalf(database: Database, { interrupted, transfer }: Partial<Notes>): void {
+  if (transfer !== undefined) throw isIncomplete(database, transfer)
+  if (interrupted === undefined) return
+  throw new MigrateError('INTERRUPTED', `${database.name}: ${interrupted.id} was interrupted half-way`, {
+    hint: `"nexflow-migrate ${interrupted.direction}" brings it to its end`,
+  })
+}
+
+function backupOf({ backup = {}, signal, logger, onProgress }: TransferOptions) {
+  const { keep: _, ...place } = backup
+  return { ...place, ...(signal && { signal }), ...(logger && { logger }), ...(onProgress && { onProgress }) }
+}
+
+/** Says that a transfer has begun, and forgets what is left of an earlier one. */
+async function begin(source: Database, target: Database): Promise<void> {
+  const write = await stateWriter(target)
+  const old = [...(await readState(target, TRANSFER)).keys()]
+  await target.transaction(async (run) => {
+    for (const name of old) await run(write(`${TRANSFER}${name}`, undefined))
+    await run(write(TRANSFER, { from: source.name, since: new Date().toISOString() }))
+  })
+}
+
+/**
+ * What comes last: counters, statistics, and with the proof the mark of the target goes.
+ *
+ * @param finish SQL
+ */
+export async function endTransfer(target: Database, finish: string, proven: boolean): Promise<void> {
+  const write = await stateWriter(target)
+  const names = proven ? [...(await readState(target, TRANSFER)).keys()] : []
+  await target.transaction(async (run) => {
+    if (finish !== '') await run({ file: 'transfer', text: finish, own: true })
+    for (const name of names) await run(write(`${TRANSFER}${name}`, undefined))
+  })
+}
+
+/** The migrations that the source has and the target has not. */
+async function missingSteps(
+  source: Database,
+  target: Database,
+  applied: readonly string[],
+  { migrations = NEXFLOW_MIGRATIONS }: TransferOptions,
+): Promise<Migration[]> {
+  const there = new Set((await readHistory(target)).map(({ id }) => id))
+  const ahead = [...there].filter((id) => !applied.includes(id))
+  if (ahead.length > 0) {
+    throw different(`${target.name} has ${list(ahead)}, which ${source.name} has not`)
+  }
+  const files = readMigrations(migrations, target.dialect)
+  const unknown = applied.filter((id) => !there.has(id) && !files.some((file) => file.id === id))
+  if (unknown.length > 0) {
+    throw new MigrateError('MISSING', `${source.name} has ${list(unknown)}, of which there is no file`, {
+      hint: 'name the folder that has it with --dir, or use the release that has migrated the source',
+    })
+  }
+  return files.filter(({ id }) => applied.includes(id) && !there.has(id))
+}
+
+/** Tables that are not empty, without this tool's own. */
+export async function tablesWithRows(database: Database): Promise<string[]> {
+  const { tables } = await database.introspect()
+  const end = await database.end()
+  const found: string[] = []
+  for (const table of tables) {
+    if (table.partitionOf === undefined && !(await end.isEmpty(table))) found.push(nameOf(table))
+  }
+  return found
+}
+
+/** What each affinity of SQLite's takes in PostgreSQL, whatever the names suggest: these take everything it holds. */
+const PLAIN: Readonly<Record<string, string>> = {
+  integer: 'bigint',
+  real: 'double precision',
+  text: 'text',
+  blob: 'bytea',
+  numeric: 'numeric',
+}
+
+/**
+ * Makes the tables in the target that no migration has made, as the source has them.
+ *
+ * @returns warnings
+ */
+export async function makeOutside(
+  source: Schema,
+  target: Database,
+  outside: readonly Table[],
+): Promise<readonly string[]> {
+  if (outside.length === 0) return []
+  const hints = Object.fromEntries(
+    outside.flatMap((table) =>
+      table.columns.flatMap(({ name, kind }) => {
+        const type = source.dialect === 'sqlite' ? PLAIN[kind] : undefined
+        return type === undefined ? [] : [[`${nameOf(table)}.${name}`, type]]
+      }),
+    ),
+  )
+  const { schema, notes } = convertSchema(source, target.dialect, await loadExpressions(), hints)
+  const tables = outside.flatMap((table) => named(schema.tables, table) ?? [])
+  const there = await target.introspect()
+  const types = source.dialect === 'postgres' && target.dialect === 'postgres'
+  const made = createSchema({
+    ...there,
+    extensions: [],
+    enums: types ? schema.enums.filter((one) => named(there.enums, one) === undefined) : [],
+    domains: types ? schema.domains.filter((one) => named(there.domains, one) === undefined) : [],
+    sequences: [],
+    functions: [],
+    tables,
+    views: [],
+    triggers: [],
+  })
+  await target.transaction(async (run) => {
+    for (const text of made) await run({ file: 'transfer', text, own: true })
+  })
+  const concerned = (note: string) => outside.some((table) => note.includes(nameOf(table)))
+  return [
+    `${count(outside.length, 'table')} of no migration made in ${target.name}: ${list(outside.map(nameOf))}`,
+    ...notes.filter(concerned),
+  ]
+}

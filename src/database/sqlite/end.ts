@@ -1,0 +1,44 @@
+import type { DatabaseSync } from 'node:sqlite'
+import type { Named } from '../../core/schema/model.ts'
+import { quoteName } from '../../core/text.ts'
+import type { Moved } from '../../core/transfer/moved.ts'
+import type { End } from '../end.ts'
+import { counters, countersSql, setAside } from './aside.ts'
+import { count, digest } from './digest.ts'
+import { receive } from './receive.ts'
+import { rowidOf, send, snapshot } from './send.ts'
+
+/** What a transfer does with a database of SQLite. */
+export function endOf(native: DatabaseSync): End {
+  return {
+    snapshot: (work) => snapshot(native, work),
+    read: (moved, to) => send(native, moved, to),
+    write: async (moved, from, rows, note) => receive(native, moved, from, rows, note),
+    digest: (moved, side) => digest(native, moved, side),
+    count: async (moved, side) => count(native, moved, side),
+    setAside: async (tables, large) => setAside(native, tables, large),
+    isEmpty: async ({ name }) =>
+      native.prepare(`SELECT 1 FROM main.${quoteName(name)} LIMIT 1`).get() === undefined,
+    estimate: async (moved) => estimate(native, moved),
+    counters: async (tables) => counters(native, tables),
+    finish: async (_tables, given) => countersSql(native, given),
+    orphan: async (tables) => orphan(native, tables),
+  }
+}
+
+/** The rowids between the first and the last: to count is to read an index. */
+function estimate(native: DatabaseSync, moved: Moved): number {
+  const rowid = rowidOf(moved, native)
+  if (rowid === undefined || moved.rows !== undefined) return count(native, moved, 'from')
+  const row = native
+    .prepare(`SELECT max(${rowid}) AS most, min(${rowid}) AS least FROM main.${quoteName(moved.from.name)}`)
+    .get()
+  return row?.most === null ? 0 : Number(row?.most) - Number(row?.least) + 1
+}
+function orphan(native: DatabaseSync, tables: readonly Named[]): string | undefined {
+  for (const { name } of tables) {
+    const row = native.prepare('SELECT * FROM pragma_foreign_key_check(?) LIMIT 1').get(name)
+    if (row !== undefined) return `${row.table}: the row ${row.rowid} refers to one of ${row.parent} that is not there`
+  }
+  return undefined
+}

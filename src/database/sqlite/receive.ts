@@ -1,0 +1,1 @@
+export async function receive(..._: unknown[]): Promise<void> { }
