@@ -21,6 +21,9 @@ const LINT_MEASURED = /src\/commands\/lint-measured/
 
 const LINT_FIX = /src\/(commands\/fix|core\/lint\/(postgres\/(fix|split)|sqlite\/(alter|copy)-fix)\.)/
 
+const TRANSFER =
+  /src\/(core\/transfer\/|commands\/transfer|cli\/transfer|database\/((sqlite|postgres)\/)?(end|send|receive|encode|aside|counters|digest|canonical|choose|bad|changes|apply|wire)\.)/
+
 const MODEL = /src\/core\/schema\/(model|kinds|tokens|difference|convert\/ast|sql\/names)\./
 
 const MAIN = /rolldown.runtime|src\/(?!cli\/(bin|help)|commands\/since|database\/(postgres|sqlite\/backup))/
@@ -48,13 +51,14 @@ export default defineConfig([
             priority: 5,
             test: (id) =>
               MAIN.test(id) &&
-              ![SCHEMA, LINT, LINT_SQLITE, LINT_MEASURED, LINT_FIX].some((one) => one.test(id)),
+              ![SCHEMA, LINT, LINT_SQLITE, LINT_MEASURED, LINT_FIX, TRANSFER].some((one) => one.test(id)),
           },
           { name: 'model', priority: 4, test: MODEL },
           { name: 'lint', priority: 3, test: (id) => LINT.test(id) && !LINT_FIX.test(id) },
           { name: 'schema', priority: 2, test: SCHEMA },
           { name: 'lint-sqlite', priority: 1, test: LINT_SQLITE },
           { name: 'lint-measured', priority: 1, test: LINT_MEASURED },
+          { name: 'transfer', priority: 1, test: TRANSFER },
           { name: 'lint-fix', test: LINT_FIX },
           { name: 'postgres', test: /node_modules|src\/database\/postgres\/(?!backup)/ },
         ],

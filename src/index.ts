@@ -3,6 +3,7 @@ import type { LintOptions, LintResult } from './commands/lint.ts'
 import type { ParityOptions, ParityResult } from './commands/parity.ts'
 import type { PlanOptions, PlanResult } from './commands/plan.ts'
 import type { SchemaOptions, SchemaResult } from './commands/schema.ts'
+import type { TransferOptions, TransferResult } from './commands/transfer.ts'
 import type { TranslateOptions, TranslateResult } from './commands/translate.ts'
 import type { TypesOptions, TypesResult } from './commands/types.ts'
 import type { VerifyOptions, VerifyResult } from './commands/verify.ts'
@@ -54,6 +55,7 @@ export {
   stashList,
 } from './commands/stash.ts'
 export { type StatusResult, status } from './commands/status.ts'
+export type { TransferOptions, TransferResult } from './commands/transfer.ts'
 export type { TranslateOptions, TranslateResult } from './commands/translate.ts'
 export type { TypesOptions, TypesResult } from './commands/types.ts'
 export { type UpOptions, type UpResult, up } from './commands/up.ts'
@@ -173,6 +175,19 @@ export async function plan(options?: PlanOptions): Promise<PlanResult> {
  */
 export async function schema(options?: SchemaOptions): Promise<SchemaResult> {
   return (await import('./commands/schema.ts')).schema(options)
+}
+
+/**
+ * Moves what a database holds into another one, of either dialect, that has the same migrations; and proves it. The
+ * source is only read, at one moment, whoever writes to it meanwhile. Until the proof is done the target is marked as
+ * incomplete, and nobody else opens it.
+ *
+ * @throws USAGE, DIFFERENT, MISSING, INTERRUPTED, INCOMPLETE, NOT_EMPTY, BAD_ROWS, LOCK_TIMEOUT, ABORTED; what `up`
+ *   throws of a migration, with `replace` what `backup` throws; the codes of the connections: CONFIG, CONNECTION,
+ *   AUTHENTICATION, PERMISSION, READ_ONLY, NOT_A_DATABASE, BUSY, DATABASE
+ */
+export async function transfer(options: TransferOptions): Promise<TransferResult> {
+  return (await import('./commands/transfer.ts')).transfer(options)
 }
 
 /**

@@ -22,6 +22,7 @@ import {
   stashDrop,
   stashList,
   status,
+  type TransferOptions,
   translate,
   types,
   up,
@@ -450,6 +451,24 @@ export const COMMANDS: Readonly<Record<string, Command>> = {
       return { result, text: translateText(result), status: clean ? 0 : 3 }
     },
   },
+  transfer: {
+    usage: 'transfer --from URL --to URL',
+    does: 'move all rows to the other database, and prove that they are the same',
+    options: {
+      from: { value: 'URL', does: 'the source, which is only read' },
+      to: { value: 'URL', does: 'the target: new, empty, or migrated and without rows' },
+      verify: { value: 'full|count|none', does: 'how both sides are compared (default full)' },
+      resume: { does: 'go on with a transfer that was interrupted' },
+      replace: { does: 'in the place of the rows that the target holds, after a backup of it' },
+      'lock-timeout': LOCK_TIMEOUT,
+    },
+    run: async (words, values, onProgress) => {
+      atMost(0, words)
+      const { showTransfer, transferText } = await import('./transfer.ts')
+      const result = await showTransfer(await transferOptions(values), values.quiet === true, onProgress)
+      return { result, text: transferText(result), status: result.ok ? 0 : 3 }
+    },
+  },
   backup: {
     usage: 'backup [FILE]',
     does: 'write a verified copy of the database, while it is in use',
@@ -537,6 +556,33 @@ function placeOf({ dir, keep }: Settings['backup'] = {}): BackupPlace {
 function lockTimeout(values: Values) {
   const seconds = values['lock-timeout']
   return seconds === undefined ? {} : { lockTimeout: 1000 * Number(seconds) }
+}
+
+/** The options of `transfer`. */
+async function transferOptions(values: Values): Promise<TransferOptions> {
+  const { from, to, verify } = values
+  if (typeof from !== 'string' || typeof to !== 'string') {
+    throw usage('transfer needs --from and --to', 'such as --from sqlite:./data/nexflow.db --to postgres://…')
+  }
+  const { dir, backup: place } = await settings(values)
+  if (values.replace === true) {
+    await ask(
+      'transfer --replace puts the rows of the source in the place of those of the target',
+      values.yes === true,
+    )
+  }
+  return {
+    from,
+    to,
+    signal: stopSignal(),
+    ...(dir !== undefined && { migrations: dir }),
+    ...(verify !== undefined && { verify: verify as NonNullable<TransferOptions['verify']> }),
+    ...lockTimeout(values),
+    resume: values.resume === true,
+    replace: values.replace === true,
+    backup: placeOf(place),
+    logger: WARN,
+  }
 }
 
 /** How it waits for other sessions: what the command line says goes before the config file. */

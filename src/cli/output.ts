@@ -477,12 +477,12 @@ export function batchProgress(every: number, now = () => performance.now()) {
   }
 }
 
-function number(n: number): string {
+export function number(n: number): string {
   return Math.round(n).toLocaleString('en-US')
 }
 
 /** `40 s`, `3 min 20 s`, `2 h 5 min`. */
-function durationText(seconds: number): string {
+export function durationText(seconds: number): string {
   const whole = Math.ceil(seconds)
   if (whole < 60) return `${whole} s`
   if (whole < 3600) return `${Math.floor(whole / 60)} min ${whole % 60} s`

@@ -131,7 +131,10 @@ export async function fill(options: FillOptions): Promise<{ tables: FilledTable[
     moved.map(async (one): Promise<FilledTable> => {
       const table = before.get(one) ?? (await copied.get(one)?.promise)
       if (table === undefined) throw new Error(`${nameOf(one.from)} was not filled`)
-      return { ...table, ...(verify === 'full' && { digest: digests.to.get(one)?.digest ?? table.digest ?? '' }) }
+      return {
+        ...table,
+        ...(verify === 'full' && { digest: digests.to.get(one)?.digest ?? table.digest ?? '' }),
+      }
     }),
   )
   const unequal = todo.flatMap((moved) => {
@@ -196,7 +199,11 @@ interface Noted {
 }
 
 /** Takes away what is in the way, and notes how it is built again: all that is away, from earlier runs too. */
-async function setAside({ database, end }: Lane, todo: readonly Moved[], large: ReadonlySet<string>): Promise<Noted[]> {
+async function setAside(
+  { database, end }: Lane,
+  todo: readonly Moved[],
+  large: ReadonlySet<string>,
+): Promise<Noted[]> {
   const earlier = await readState<Aside>(database, ASIDE)
   const found = await end.setAside(
     todo.map(({ to }) => to),

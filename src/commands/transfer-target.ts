@@ -59,7 +59,13 @@ export async function prepareTarget(
     })
   }
   const saved = full.length > 0 ? await takeBackup(target, backupOf(options)) : undefined
-  await prepareHistory(target, holderOf('up', steps.map(({ id }) => id)))
+  await prepareHistory(
+    target,
+    holderOf(
+      'up',
+      steps.map(({ id }) => id),
+    ),
+  )
   if (!resume) await begin(source, target)
   const up = { ...options, logger: undefined, onProgress: undefined }
   await apply(

@@ -2,8 +2,8 @@ import { type BackupPlace, checkBackupPlace } from '../core/backup.ts'
 import { MigrateError } from '../core/errors.ts'
 import type { Dialect } from '../core/migrations.ts'
 import { nameOf } from '../core/schema/model.ts'
-import { planTransfer, type Skipped } from '../core/transfer/plan.ts'
 import type { Moved } from '../core/transfer/moved.ts'
+import { planTransfer, type Skipped } from '../core/transfer/plan.ts'
 import { type Database, withDatabase } from '../database/database.ts'
 import type { Counter } from '../database/end.ts'
 import { TABLE } from '../database/history.ts'
@@ -75,7 +75,10 @@ export async function transfer(options: TransferOptions): Promise<TransferResult
       const key = await target.qualify(TABLE)
       return target.lock(key, lockOptions(options, target), () =>
         withLanes(target, options.to, async (lanes) => {
-          const [from, to] = [source, target].map(({ dialect, name }) => ({ dialect, database: name })) as [End, End]
+          const [from, to] = [source, target].map(({ dialect, name }) => ({ dialect, database: name })) as [
+            End,
+            End,
+          ]
           const moved = await move(source, lanes, options)
           return { from, to, ...moved, seconds: (performance.now() - start) / 1000 }
         }),
@@ -84,12 +87,21 @@ export async function transfer(options: TransferOptions): Promise<TransferResult
   )
 }
 
-function checkOptions({ from, to, verify = 'full', resume, replace, backup = {}, lockTimeout }: TransferOptions): void {
+function checkOptions({
+  from,
+  to,
+  verify = 'full',
+  resume,
+  replace,
+  backup = {},
+  lockTimeout,
+}: TransferOptions): void {
   checkBackupPlace(backup)
   checkLockTimeout(lockTimeout)
   const refuse = (message: string, hint: string) => new MigrateError('USAGE', message, { hint })
   if (from === to) throw refuse('source and target are the same database', 'name two')
-  if (!VERIFY.includes(verify)) throw refuse(`${verify} is no way to verify`, `choose from ${VERIFY.join(', ')}`)
+  if (!VERIFY.includes(verify))
+    throw refuse(`${verify} is no way to verify`, `choose from ${VERIFY.join(', ')}`)
   if (resume && replace) throw refuse('--resume goes on and --replace begins again', 'give one of them')
 }
 

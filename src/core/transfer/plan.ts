@@ -21,32 +21,33 @@ export interface Skipped {
 }
 
 /** SQL that stands in the place of a column, in the source's dialect. */
-export type ValueOf = (table: Table, column: Column) => string | undefined
+export type Replace = (table: Table, column: Column) => string | undefined
 
 /**
  * Finds for every table and column of the source its place in the target. Names are the same, or the same but for
  * case.
  *
- * @param valueOf what a map or a mask puts in the place of a column
+ * @param replaced what a map or a mask puts in the place of a column
  * @throws DIFFERENT
  */
 export function planTransfer(
   source: Schema,
   target: Schema,
   chosen: readonly Table[] = source.tables,
-  valueOf: ValueOf = () => undefined,
+  replaced: Replace = () => undefined,
 ): TransferPlan {
   const tables = chosen.filter(({ partitionOf }) => partitionOf === undefined)
   const skipped = tables
     .filter(({ virtual }) => virtual !== undefined)
     .map((table) => ({
       table: nameOf(table),
-      reason: 'a virtual table of SQLite: its rows come from elsewhere, or its module must be asked to make them',
+      reason:
+        'a virtual table of SQLite: its rows come from elsewhere, or its module must be asked to make them',
     }))
   const real = tables.filter(({ virtual }) => virtual === undefined)
   const pairs = real.map((from) => ({ from, to: named(target.tables, from) }))
   const outside = pairs.filter(({ to }) => to === undefined).map(({ from }) => from)
-  const context = { source, target, valueOf }
+  const context = { source, target, replaced }
   const moved = pairs.flatMap(({ from, to }) => (to === undefined ? [] : [movedTable(from, to, context)]))
   return { moved, outside, skipped, warnings: moved.flatMap(roundedColumns) }
 }
@@ -54,7 +55,7 @@ export function planTransfer(
 interface Context {
   readonly source: Schema
   readonly target: Schema
-  readonly valueOf: ValueOf
+  readonly replaced: Replace
 }
 
 /** The one of the same name, or else of the same but for case; in the same schema. */
@@ -83,8 +84,7 @@ function movedTable(from: Table, to: Table, context: Context): Moved {
     return [movedColumn(from, column, place, context)]
   })
   const missing = to.columns.filter(
-    (column) =>
-      column.generated === undefined && !columns.some(({ to: place }) => place === column),
+    (column) => column.generated === undefined && !columns.some(({ to: place }) => place === column),
   )
   if (missing.length > 0) {
     throw different(`${nameOf(from)} has no ${list(missing.map(({ name }) => name))}, and the target has`)
@@ -93,11 +93,11 @@ function movedTable(from: Table, to: Table, context: Context): Moved {
 }
 
 function movedColumn(table: Table, from: Column, to: Column, context: Context): MovedColumn {
-  const { source, target, valueOf } = context
+  const { source, target, replaced } = context
   const [column, schema] = target.dialect === 'postgres' ? [to, target] : [from, source]
   const form = formBetween(source.dialect, target.dialect) ?? formOf(column, schema)
   const longest = target.dialect === 'postgres' ? longestOf(to, target) : undefined
-  const value = valueOf(table, from)
+  const value = replaced(table, from)
   return {
     from,
     to,

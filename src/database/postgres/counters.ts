@@ -1,2 +1,6 @@
-export async function counters(..._: unknown[]): Promise<[]> { return [] }
-export async function countersSql(..._: unknown[]): Promise<string> { return '' }
+export async function counters(..._: unknown[]): Promise<[]> {
+  return []
+}
+export async function countersSql(..._: unknown[]): Promise<string> {
+  return ''
+}

@@ -29,7 +29,8 @@ export function endOf(client: ClientBase, query: Query, name: string): End {
     count: (moved, side) => guarded(() => count(query, moved, side)),
     setAside: (tables, large) => setAside(query, tables, large),
     isEmpty: async (table) => (await query(`SELECT FROM ${quoteTable(table)} LIMIT 1`)).length === 0,
-    estimate: async (moved) => (moved.rows === undefined ? estimate(query, moved.from) : count(query, moved, 'from')),
+    estimate: async (moved) =>
+      moved.rows === undefined ? estimate(query, moved.from) : count(query, moved, 'from'),
     counters: (tables) => counters(query, tables),
     finish: async (tables, given) => finish(query, tables, given),
     // Foreign keys are built behind the rows: the server has looked.
@@ -53,7 +54,12 @@ async function finish(query: Query, tables: readonly Named[], given: readonly Co
 
 /** Classes of errors that say that the server does not take a row: data exceptions, and violated constraints. */
 function refused(error: unknown, name: string): MigrateError | undefined {
-  const { code = '', message, where = '', detail } = error as {
+  const {
+    code = '',
+    message,
+    where = '',
+    detail,
+  } = error as {
     code?: string
     message: string
     where?: string

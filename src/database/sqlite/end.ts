@@ -38,7 +38,8 @@ function estimate(native: DatabaseSync, moved: Moved): number {
 function orphan(native: DatabaseSync, tables: readonly Named[]): string | undefined {
   for (const { name } of tables) {
     const row = native.prepare('SELECT * FROM pragma_foreign_key_check(?) LIMIT 1').get(name)
-    if (row !== undefined) return `${row.table}: the row ${row.rowid} refers to one of ${row.parent} that is not there`
+    if (row !== undefined)
+      return `${row.table}: the row ${row.rowid} refers to one of ${row.parent} that is not there`
   }
   return undefined
 }

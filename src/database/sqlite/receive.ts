@@ -1,1 +1,1 @@
-export async function receive(..._: unknown[]): Promise<void> { }
+export async function receive(..._: unknown[]): Promise<void> {}

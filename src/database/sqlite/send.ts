@@ -78,19 +78,18 @@ async function* inChunks(
   to: Dialect,
   rowid: string,
 ): AsyncIterable<Packet> {
-  const from = `(${sources(moved, rowid)}${moved.rows === undefined ? ' WHERE' : ' AND'} ${rowid} >= ? ORDER BY ${rowid} LIMIT ${CHUNK})`
+  const all = `${sources(moved, rowid)} ${moved.rows === undefined ? 'WHERE' : 'AND'} ${rowid}`
   const length = lengthSql(moved)
-  const row = `iif(${length} > ${LONG}, NULL, ${rowSql(moved, to)})`
+  // The LIMIT keeps SQLite from putting the row's expression wherever the row is named.
   const chunk = native.prepare(
     `SELECT CAST(group_concat(row, '') AS BLOB) AS bytes, count(row) AS short, count(*) AS rows, sum(long) AS long,
        min(i) AS least, max(i) AS most
-     FROM (SELECT i, ${length} > ${LONG} AS long, ${row} AS row FROM ${from})`,
+     FROM (SELECT i, ${length} > ${LONG} AS long, iif(${length} > ${LONG}, NULL, ${rowSql(moved, to)}) AS row
+           FROM (${all} >= ?) ORDER BY i LIMIT ${CHUNK})`,
   )
   chunk.setReadBigInts(true)
   const longs = native.prepare(
-    `SELECT CAST(${rowSql(moved, to)} AS BLOB) AS bytes
-     FROM (${sources(moved, rowid)}${moved.rows === undefined ? ' WHERE' : ' AND'} ${rowid} BETWEEN ? AND ?)
-     WHERE ${length} > ${LONG}`,
+    `SELECT CAST(${rowSql(moved, to)} AS BLOB) AS bytes FROM (${all} BETWEEN ? AND ?) WHERE ${length} > ${LONG}`,
   )
   for (let next = -(2n ** 63n); ; ) {
     const found = chunk.get(next) as {
