@@ -200,7 +200,13 @@ const COLORS: Record<State, 'red' | 'green' | 'yellow'> = {
   interrupted: 'red',
 }
 
-export function statusText({ database, migrations: entries, upToDate, stashes }: StatusResult): string {
+export function statusText({
+  database,
+  migrations: entries,
+  upToDate,
+  stashes,
+  transfer,
+}: StatusResult): string {
   const width = Math.max(0, ...entries.map(({ id }) => id.length))
   const line = ({ id, state, appliedAt = '' }: Entry) =>
     `${id.padEnd(width)}  ${paint(COLORS[state], state.padEnd(12), process.stdout)}  ${appliedAt}`.trimEnd()
@@ -213,6 +219,9 @@ export function statusText({ database, migrations: entries, upToDate, stashes }:
   return [
     ...entries.map(line),
     ...stashes.map(stashText),
+    ...(transfer === undefined
+      ? []
+      : [`incomplete: the transfer from ${transfer.from} that began at ${transfer.since} has not ended`]),
     `${database}: ${verdict}${counts.length > 0 ? ` (${counts.join(', ')})` : ''}`,
   ].join('\n')
 }

@@ -5,7 +5,7 @@ import type { Applied as Row, Target } from '../core/plan.ts'
 import { type Database, withDatabase } from '../database/database.ts'
 import { prepareHistory, readHistory, TABLE } from '../database/history.ts'
 import type { Stash } from '../database/stash.ts'
-import { holderOf, type Interrupted, readState } from '../database/state.ts'
+import { holderOf, isIncomplete, readNotes } from '../database/state.ts'
 import { dialectOf } from '../database/target.ts'
 import { type Applied, apply, type Step } from './apply.ts'
 import { afterBackup } from './backup.ts'
@@ -72,8 +72,8 @@ export async function change(
 
   // With nothing to do there is no need of the lock, nor to make a database.
   const { steps, half, result } = await withDatabase(target, {}, async (database) => ({
-    steps: await planNow(database),
     half: await halfDown(database, migrations, options),
+    steps: await planNow(database),
     result: { dialect: database.dialect, database: database.name, planned: [], warnings: [] },
   }))
   if (steps.length === 0 && half === undefined && options.interrupted !== 'restart') {
@@ -120,13 +120,18 @@ async function dryRun(
   })
 }
 
-/** A rollback that was interrupted outside a transaction. */
+/**
+ * A rollback that was interrupted outside a transaction.
+ *
+ * @throws INCOMPLETE
+ */
 async function halfDown(
   database: Database,
   migrations: readonly Migration[],
   { interrupted }: ChangeOptions,
 ): Promise<Step | undefined> {
-  const noted = (await readState<Interrupted>(database, 'interrupted')).get('')
+  const { interrupted: noted, transfer } = await readNotes(database)
+  if (transfer !== undefined) throw isIncomplete(database, transfer)
   if (noted?.direction !== 'down' || interrupted === 'restart') return undefined
   const file = migrations.find(({ id }) => id === noted.id)
   return { id: noted.id, script: await downScript(database, noted.id, file) }

@@ -3,7 +3,7 @@ import { compare, type Entry } from '../core/plan.ts'
 import { withDatabase } from '../database/database.ts'
 import { readHistory } from '../database/history.ts'
 import { publicStash, readStashes, type Stash } from '../database/stash.ts'
-import { type Interrupted, readState } from '../database/state.ts'
+import { readNotes, type Transfer } from '../database/state.ts'
 import { dialectOf } from '../database/target.ts'
 import { DEFAULT_DATABASE, NEXFLOW_MIGRATIONS, type Options } from './options.ts'
 
@@ -16,6 +16,8 @@ export interface StatusResult {
   readonly migrations: readonly Entry[]
   /** What rollbacks have kept and `up` has not put back. */
   readonly stashes: readonly Stash[]
+  /** A transfer into the database that has not ended: rows are missing. */
+  readonly transfer?: Transfer
 }
 
 /**
@@ -29,12 +31,19 @@ export async function status(options: Options = {}): Promise<StatusResult> {
   const { database: target = DEFAULT_DATABASE, migrations: source = NEXFLOW_MIGRATIONS } = options
   const files = readMigrations(source, dialectOf(target))
   return withDatabase(target, {}, async (database) => {
-    const interrupted = (await readState<Interrupted>(database, 'interrupted')).get('')
+    const { interrupted, transfer } = await readNotes(database)
     const migrations = compare(files, await readHistory(database)).map(
       (entry): Entry => (entry.id === interrupted?.id ? { ...entry, state: 'interrupted' } : entry),
     )
     const stashes = (await readStashes(database)).map(publicStash)
-    const upToDate = migrations.every(({ state }) => state === 'applied')
-    return { dialect: database.dialect, database: database.name, upToDate, migrations, stashes }
+    const upToDate = transfer === undefined && migrations.every(({ state }) => state === 'applied')
+    return {
+      dialect: database.dialect,
+      database: database.name,
+      upToDate,
+      migrations,
+      stashes,
+      ...(transfer !== undefined && { transfer }),
+    }
   })
 }
