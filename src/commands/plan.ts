@@ -81,6 +81,7 @@ export interface PlanMigration {
 export interface PlanStatement {
   /** Of the file, from 1. */
   readonly line: number
+  /** Without the semicolon behind it. */
   readonly sql: string
   readonly effects: readonly PlanEffect[]
   /** What it does was seen on a shadow database, not only read from its text. */
@@ -375,7 +376,8 @@ function follow(lineage: Lineage, live: Schema, foreseen: Foreseen, script: Scri
       ...statement,
       ...one,
       live: found,
-      sql: text.slice(start, statement.end).trimEnd(),
+      // With SQLite the semicolon is the statement's, with PostgreSQL it stands behind it.
+      sql: text.slice(start, statement.end).trimEnd().replace(/;$/, ''),
       line: place(file, text, start).line,
     }
   })
