@@ -189,7 +189,7 @@ class Planner {
   async plan(steps: readonly Migration[], exists: boolean): Promise<PlanResult> {
     const { dialect, name } = this.#database
     const interrupted = (await readState<Interrupted>(this.#database, 'interrupted')).get('')
-    const scripts = steps.map(({ id, up }) => (interrupted?.id === id ? blanked(up, interrupted.length) : up))
+    const scripts = steps.map(({ id, up }) => (interrupted?.id === id ? whatIsLeft(up, interrupted) : up))
     if (steps.length === 0) return { ...this.#nothing(), exists }
     const outlook = await this.#database.outlook()
     const live = await outlook.schema()
@@ -234,7 +234,7 @@ class Planner {
       notes: [
         ...notes,
         ...(interrupted && steps.some(({ id }) => id === interrupted.id)
-          ? [`${interrupted.id} was interrupted: what is left of it is shown`]
+          ? [interruptedText(interrupted)]
           : []),
       ],
     }
@@ -336,6 +336,17 @@ class Planner {
 
 /** Seconds that a batch holds SQLite's write lock, and is made smaller above. */
 const ONE_BATCH: Range = [0, 0.05]
+
+/** Of a script in batches the statement in progress goes on, and where it begins is not noted. */
+function whatIsLeft(up: Script, { length, batch }: Interrupted): Script {
+  return batch === undefined ? blanked(up, length) : up
+}
+
+function interruptedText({ id, done, batch }: Interrupted): string {
+  if (batch === undefined) return `${id} was interrupted: what is left of it is shown`
+  const rows = count(batch.rows, 'row')
+  return `${id} was interrupted after ${rows} of statement ${done + 1}: all of it is shown, not only what is left`
+}
 
 /** With its pauses it takes several times as long as one statement: bench/RESULTS.md. */
 function inBatches([least, most]: Range): Range {
