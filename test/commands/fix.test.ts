@@ -149,6 +149,32 @@ describe('1 what blocks on PostgreSQL', () => {
       ])
     }))
 
+  test('1.5.1 also where one becomes ten or more', () =>
+    withFolder(async (folder) => {
+      const dir = join(folder, 'postgres')
+      mkdirSync(dir)
+      const names = Array.from({ length: 11 }, (_, i) => `c${i + 1}`)
+      const columns = names.map((name) => `${name} bigint`).join(', ')
+      writeFileSync(
+        join(dir, '20260115_init.up.sql'),
+        `${FIRST}CREATE TABLE more (id bigint PRIMARY KEY NOT NULL, ${columns});`,
+      )
+      // What is built outside a transaction keeps apart what stands before and behind it.
+      const many = names.map(
+        (name) =>
+          `ALTER TABLE more ALTER ${name} SET DEFAULT 1;\nCREATE INDEX more_${name} ON more (${name});\n`,
+      )
+      writeFileSync(join(dir, '20260116_many.up.sql'), many.join(''))
+      const { fixed = [] } = await lint({ migrations: folder, dialect: 'postgres', shadow, fix: true })
+      const [{ added } = { added: [] }] = fixed
+      assert.equal(added.length, 21)
+      assert.deepEqual([added[0], added.at(-1)], ['20260116_many_02_index', '20260116_many_22_index'])
+      assert.deepEqual(
+        readFiles(folder).map(({ id }) => id),
+        ['20260115_init', '20260116_many', ...added],
+      )
+    }))
+
   test('1.6 what is ignored, off or only advice stays as it is', () =>
     withMigrations(
       {
