@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, test } from 'node:test'
+import { readFiles } from '../../src/core/migrations.ts'
 import { type LintOptions, lint, up, verify } from '../../src/index.ts'
 import { NEWEST, SERVERS, withFolder } from '../matrix.ts'
 
@@ -186,6 +187,80 @@ describe('1 what blocks on PostgreSQL', () => {
         const before = contents(dir)
         const { fixed } = await fix({ rules: { 'create-index-blocks-writes': 'info' } })
         assert.deepEqual([fixed, contents(dir)], [[], before])
+      },
+    ))
+
+  test('1.7 comments stay with their statements, in both directions', () =>
+    withMigrations(
+      {
+        '000002_more.postgres.up.sql': `-- what the search needs
+/* by Ann */ CREATE INDEX users_name -- for the list
+  ON users (name); -- see 12
+-- lint: of another tool
+
+-- people have nicks; and more
+ALTER TABLE users ADD COLUMN nick text -- as it is
+; /* short */
+/* of the
+   company */
+ALTER TABLE users ADD CONSTRAINT users_org FOREIGN KEY (org_id) REFERENCES orgs (id);
+-- an age for everybody
+UPDATE users SET age = 1; -- a year
+-- the end`,
+        '000002_more.postgres.down.sql': `-- back
+DROP INDEX users_name; -- gone
+ALTER TABLE users DROP CONSTRAINT users_org;
+-- nobody has a nick
+ALTER TABLE users DROP COLUMN nick; -- any more
+-- no ages
+UPDATE users SET age = NULL -- at all
+`,
+        '000002_more.sqlite.up.sql': '-- migrate: nothing it is not about this one\n',
+      },
+      async (dir, fix) => {
+        await fix()
+        const files = contents(dir)
+        const text = (id: string, direction: string) => files[`${id}.postgres.${direction}.sql`]
+        assert.equal(
+          text('000002_more', 'up'),
+          `-- migrate: no-transaction
+-- what the search needs
+/* by Ann */
+-- for the list
+CREATE INDEX CONCURRENTLY users_name ON users (name); -- see 12
+`,
+        )
+        // At the top of a file it would be an unknown directive.
+        assert.equal(
+          text('000003_more_constraint', 'up'),
+          `--- lint: of another tool
+
+-- people have nicks; and more
+ALTER TABLE users ADD COLUMN nick text; -- as it is
+/* short */
+/* of the
+   company */
+ALTER TABLE users ADD CONSTRAINT users_org FOREIGN KEY (org_id) REFERENCES orgs (id) NOT VALID;
+`,
+        )
+        assert.equal(
+          text('000005_more_rows', 'up'),
+          `-- migrate: batch 1000
+-- an age for everybody
+UPDATE users SET age = 1; -- a year
+-- the end
+`,
+        )
+        assert.equal(
+          text('000003_more_constraint', 'down'),
+          `ALTER TABLE users DROP CONSTRAINT IF EXISTS users_org;
+-- nobody has a nick
+ALTER TABLE users DROP COLUMN nick; -- any more
+-- no ages
+UPDATE users SET age = NULL; -- at all
+`,
+        )
+        assert.match(text('000002_more', 'down') ?? '', /^-- migrate: no-transaction\n-- back\nDROP INDEX /)
       },
     ))
 })
