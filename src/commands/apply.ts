@@ -17,7 +17,6 @@ import {
   stashLabel,
 } from '../database/stash.ts'
 import { type Interrupted, readState, stateWriter } from '../database/state.ts'
-import { runBatches } from './batch.ts'
 import { progressOf, resumable } from './interrupted.ts'
 import { keep, keptText, lossesOf, untilBatch } from './keep.ts'
 import type { ChangeOptions } from './options.ts'
@@ -167,6 +166,7 @@ export async function apply(
     if (step.script.batch === undefined) await database.statements(step.script, progress)
     else {
       const run = { direction, interrupted: resumed, onProgress, signal, write: note }
+      const { runBatches } = await import('./batch.ts')
       await runBatches(database, step, run)
     }
     await commit(async (run, now) => {

@@ -205,10 +205,11 @@ function idsBehind({ id, version }: Files, parts: readonly Part[], all: readonly
   const next = all.find((one) => one.version > version)
   const ids = [id]
   for (const [i, { label = '' }] of parts.entries()) {
-    // Of one day, they go by their names: what is longer comes behind.
+    // Of one day, they go by their names: what is longer comes behind, and 10 behind 02.
     const step = isDate(id) ? 0n : BigInt(i + 1)
     const number = String(version + step).padStart(digits.length, '0')
-    ids.push(step === 0n ? `${number}_${name}_${i + 2}_${label}` : `${number}_${name}_${label}`)
+    const place = String(i + 2).padStart(String(parts.length + 1).length, '0')
+    ids.push(step === 0n ? `${number}_${name}_${place}_${label}` : `${number}_${name}_${label}`)
     if (step > 0n && next !== undefined && version + step >= next.version) {
       return `${id} would become ${parts.length + 1} migrations, and ${next.id} stands behind it: give that a later version first`
     }

@@ -81,6 +81,7 @@ export interface PlanMigration {
 export interface PlanStatement {
   /** Of the file, from 1. */
   readonly line: number
+  /** Without the semicolon behind it. */
   readonly sql: string
   readonly effects: readonly PlanEffect[]
   /** What it does was seen on a shadow database, not only read from its text. */
@@ -188,7 +189,7 @@ class Planner {
   async plan(steps: readonly Migration[], exists: boolean): Promise<PlanResult> {
     const { dialect, name } = this.#database
     const interrupted = (await readState<Interrupted>(this.#database, 'interrupted')).get('')
-    const scripts = steps.map(({ id, up }) => (interrupted?.id === id ? blanked(up, interrupted.length) : up))
+    const scripts = steps.map(({ id, up }) => (interrupted?.id === id ? whatIsLeft(up, interrupted) : up))
     if (steps.length === 0) return { ...this.#nothing(), exists }
     const outlook = await this.#database.outlook()
     const live = await outlook.schema()
@@ -233,7 +234,7 @@ class Planner {
       notes: [
         ...notes,
         ...(interrupted && steps.some(({ id }) => id === interrupted.id)
-          ? [`${interrupted.id} was interrupted: what is left of it is shown`]
+          ? [interruptedText(interrupted)]
           : []),
       ],
     }
@@ -336,6 +337,17 @@ class Planner {
 /** Seconds that a batch holds SQLite's write lock, and is made smaller above. */
 const ONE_BATCH: Range = [0, 0.05]
 
+/** Of a script in batches the statement in progress goes on, and where it begins is not noted. */
+function whatIsLeft(up: Script, { length, batch }: Interrupted): Script {
+  return batch === undefined ? blanked(up, length) : up
+}
+
+function interruptedText({ id, done, batch }: Interrupted): string {
+  if (batch === undefined) return `${id} was interrupted: what is left of it is shown`
+  const rows = count(batch.rows, 'row')
+  return `${id} was interrupted after ${rows} of statement ${done + 1}: all of it is shown, not only what is left`
+}
+
 /** With its pauses it takes several times as long as one statement: bench/RESULTS.md. */
 function inBatches([least, most]: Range): Range {
   return [2 * least, 12 * most]
@@ -375,7 +387,8 @@ function follow(lineage: Lineage, live: Schema, foreseen: Foreseen, script: Scri
       ...statement,
       ...one,
       live: found,
-      sql: text.slice(start, statement.end).trimEnd(),
+      // With SQLite the semicolon is the statement's, with PostgreSQL it stands behind it.
+      sql: text.slice(start, statement.end).trimEnd().replace(/;$/, ''),
       line: place(file, text, start).line,
     }
   })

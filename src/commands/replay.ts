@@ -9,7 +9,6 @@ import { prepareHistory } from '../database/history.ts'
 import { type ShadowOptions, withShadows } from '../database/shadow.ts'
 import { holderOf, type Interrupted, stateWriter } from '../database/state.ts'
 import { apply } from './apply.ts'
-import { runBatches } from './batch.ts'
 import { progressOf } from './interrupted.ts'
 import { NEXFLOW_MIGRATIONS, type ProgressEvent } from './options.ts'
 
@@ -101,9 +100,10 @@ async function replayOn(
       }
       const note = (value: Interrupted) => write('interrupted', value)
       const step = { id: script.file, script }
-      if (script.batch !== undefined)
+      if (script.batch !== undefined) {
+        const { runBatches } = await import('./batch.ts')
         await runBatches(database, step, { direction: 'up', signal, write: note })
-      else await database.statements(script, progressOf('up', step, undefined, undefined, note))
+      } else await database.statements(script, progressOf('up', step, undefined, undefined, note))
       await database.transaction((run) => run(write('interrupted', undefined)))
     },
     schema: () => database.introspect(),

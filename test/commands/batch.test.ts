@@ -9,14 +9,16 @@ import { describe, test } from 'node:test'
 import { setTimeout as pause } from 'node:timers/promises'
 import fc from 'fast-check'
 import { nextSize } from '../../src/commands/batch.ts'
-import { down, type ProgressEvent, up } from '../../src/index.ts'
+import { down, type ProgressEvent, plan, up } from '../../src/index.ts'
 import type { Job, Said } from '../crash-worker.ts'
-import { KINDS, type Kind, NEWEST, type Scratch, withFolder } from '../matrix.ts'
+import { KINDS, type Kind, NEWEST, type Scratch, SERVERS, withFolder } from '../matrix.ts'
 import { run, start } from '../process.ts'
 import { errorOf, scripts } from '../tools.ts'
 
 /** How many of the calls of the driver are tried as the last one. */
 const CALLS = 5
+
+const shadow = `${SERVERS.at(-1)?.url}/postgres`
 
 const batch = (rows: number, sql: string) => `-- migrate: batch ${rows}\n${sql}`
 
@@ -277,13 +279,11 @@ for (const kind of NEWEST) {
         assert.equal(await noted(scratch), undefined)
       }))
 
-    test('2.2 after it was stopped on request', () =>
+    test('2.2 after it was stopped on request, and plan shows what goes on', () =>
       kind.scratch(async (scratch) => {
         const { url: database, query } = scratch
-        const migrations = scripts({
-          '1_a': table(kind, 50),
-          '2_b': batch(10, 'UPDATE t SET n = n + 1; UPDATE t SET n = n + 10'),
-        })
+        const sqls = ['UPDATE t SET n = n + 1', 'UPDATE t SET n = n + 10']
+        const migrations = scripts({ '1_a': table(kind, 50), '2_b': batch(10, sqls.join('; ')) })
         let batches = 0
         for (const at of [2, 7]) {
           const stop = new AbortController()
@@ -292,7 +292,17 @@ for (const kind of NEWEST) {
           }
           const error = await errorOf(up({ database, migrations, signal: stop.signal, onProgress }))
           assert.equal(error.code, 'ABORTED')
-          assert.equal((await noted(scratch))?.batch?.rows, at === 2 ? 20 : 20)
+          assert.equal((await noted(scratch))?.batch?.rows, 20)
+          const { migrations: planned, notes } = await plan({ database, migrations, shadow })
+          assert.deepEqual(
+            planned.map(({ id, statements }) => [id, statements.map(({ sql }) => sql)]),
+            [['2_b', sqls]],
+          )
+          const where = `2_b was interrupted after 20 rows of statement ${at === 2 ? 1 : 2}: all of it is shown`
+          assert.ok(
+            notes.some((note) => note.startsWith(where)),
+            notes.join('\n'),
+          )
         }
         await up({ database, migrations })
         assert.equal((await query('SELECT id FROM t WHERE n = 11')).length, 50)

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, test } from 'node:test'
+import { readFiles } from '../../src/core/migrations.ts'
 import { type LintOptions, lint, up, verify } from '../../src/index.ts'
 import { NEWEST, SERVERS, withFolder } from '../matrix.ts'
 
@@ -149,6 +150,32 @@ describe('1 what blocks on PostgreSQL', () => {
       ])
     }))
 
+  test('1.5.1 also where one becomes ten or more', () =>
+    withFolder(async (folder) => {
+      const dir = join(folder, 'postgres')
+      mkdirSync(dir)
+      const names = Array.from({ length: 11 }, (_, i) => `c${i + 1}`)
+      const columns = names.map((name) => `${name} bigint`).join(', ')
+      writeFileSync(
+        join(dir, '20260115_init.up.sql'),
+        `${FIRST}CREATE TABLE more (id bigint PRIMARY KEY NOT NULL, ${columns});`,
+      )
+      // What is built outside a transaction keeps apart what stands before and behind it.
+      const many = names.map(
+        (name) =>
+          `ALTER TABLE more ALTER ${name} SET DEFAULT 1;\nCREATE INDEX more_${name} ON more (${name});\n`,
+      )
+      writeFileSync(join(dir, '20260116_many.up.sql'), many.join(''))
+      const { fixed = [] } = await lint({ migrations: folder, dialect: 'postgres', shadow, fix: true })
+      const [{ added } = { added: [] }] = fixed
+      assert.equal(added.length, 21)
+      assert.deepEqual([added[0], added.at(-1)], ['20260116_many_02_index', '20260116_many_22_index'])
+      assert.deepEqual(
+        readFiles(folder).map(({ id }) => id),
+        ['20260115_init', '20260116_many', ...added],
+      )
+    }))
+
   test('1.6 what is ignored, off or only advice stays as it is', () =>
     withMigrations(
       {
@@ -160,6 +187,80 @@ describe('1 what blocks on PostgreSQL', () => {
         const before = contents(dir)
         const { fixed } = await fix({ rules: { 'create-index-blocks-writes': 'info' } })
         assert.deepEqual([fixed, contents(dir)], [[], before])
+      },
+    ))
+
+  test('1.7 comments stay with their statements, in both directions', () =>
+    withMigrations(
+      {
+        '000002_more.postgres.up.sql': `-- what the search needs
+/* by Ann */ CREATE INDEX users_name -- for the list
+  ON users (name); -- see 12
+-- lint: of another tool
+
+-- people have nicks; and more
+ALTER TABLE users ADD COLUMN nick text -- as it is
+; /* short */
+/* of the
+   company */
+ALTER TABLE users ADD CONSTRAINT users_org FOREIGN KEY (org_id) REFERENCES orgs (id);
+-- an age for everybody
+UPDATE users SET age = 1; -- a year
+-- the end`,
+        '000002_more.postgres.down.sql': `-- back
+DROP INDEX users_name; -- gone
+ALTER TABLE users DROP CONSTRAINT users_org;
+-- nobody has a nick
+ALTER TABLE users DROP COLUMN nick; -- any more
+-- no ages
+UPDATE users SET age = NULL -- at all
+`,
+        '000002_more.sqlite.up.sql': '-- migrate: nothing it is not about this one\n',
+      },
+      async (dir, fix) => {
+        await fix()
+        const files = contents(dir)
+        const text = (id: string, direction: string) => files[`${id}.postgres.${direction}.sql`]
+        assert.equal(
+          text('000002_more', 'up'),
+          `-- migrate: no-transaction
+-- what the search needs
+/* by Ann */
+-- for the list
+CREATE INDEX CONCURRENTLY users_name ON users (name); -- see 12
+`,
+        )
+        // At the top of a file it would be an unknown directive.
+        assert.equal(
+          text('000003_more_constraint', 'up'),
+          `--- lint: of another tool
+
+-- people have nicks; and more
+ALTER TABLE users ADD COLUMN nick text; -- as it is
+/* short */
+/* of the
+   company */
+ALTER TABLE users ADD CONSTRAINT users_org FOREIGN KEY (org_id) REFERENCES orgs (id) NOT VALID;
+`,
+        )
+        assert.equal(
+          text('000005_more_rows', 'up'),
+          `-- migrate: batch 1000
+-- an age for everybody
+UPDATE users SET age = 1; -- a year
+-- the end
+`,
+        )
+        assert.equal(
+          text('000003_more_constraint', 'down'),
+          `ALTER TABLE users DROP CONSTRAINT IF EXISTS users_org;
+-- nobody has a nick
+ALTER TABLE users DROP COLUMN nick; -- any more
+-- no ages
+UPDATE users SET age = NULL; -- at all
+`,
+        )
+        assert.match(text('000002_more', 'down') ?? '', /^-- migrate: no-transaction\n-- back\nDROP INDEX /)
       },
     ))
 })

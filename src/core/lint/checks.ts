@@ -387,7 +387,7 @@ export function refusalText({ kind, columns, rule }: Pick<DataCheck, 'kind' | 'c
   const what = list(columns)
   return {
     null: `${what} is NULL and is to be NOT NULL`,
-    duplicate: `${what} is the same in several rows and is to be ${rule}`,
+    duplicate: `${what} is the same in several rows, which ${rule} refuses`,
     orphan: `${what} refers to nothing: ${rule}`,
     check: `${rule} refuses ${what === '' ? 'them' : what}`,
     cast: `${what} does not fit ${rule}`,
