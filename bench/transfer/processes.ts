@@ -70,7 +70,7 @@ function peakOf(groups: ReadonlySet<number>): number {
 export interface Job {
   readonly name: string
   readonly needs: readonly string[]
-  readonly command: Command
+  run(start: Start): Promise<void>
 }
 
 /** Runs jobs in their order, so many at a time. */
@@ -79,7 +79,7 @@ export async function inLanes(lanes: number, jobs: readonly Job[], start: Start)
   const done = new Set<string>()
   const running = new Map<string, Promise<void>>()
   const run = async (job: Job) => {
-    await start(job.command)
+    await job.run(start)
     running.delete(job.name)
     done.add(job.name)
   }

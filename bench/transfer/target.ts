@@ -80,47 +80,39 @@ function rank({ kind }: Constraint): number {
 
 /** The jobs that make indexes and keys, each as soon as the jobs that have the tables' names are done. */
 export function finishing(url: string, { constraints, indexes }: Rules): Job[] {
-  const bySize = <T extends { on: TableName }>(all: readonly T[]) =>
-    all.toSorted((a, b) => BY_SIZE.indexOf(a.on) - BY_SIZE.indexOf(b.on))
+  const job = (name: string, needs: readonly string[], ...statements: readonly string[]): Job => ({
+    name,
+    needs,
+    run: async () => {
+      for (const sql of statements) await query(url, `SET maintenance_work_mem = '512MB'; ${sql}`)
+    },
+  })
   const keys = constraints.filter(({ kind }) => kind !== 'f')
   return [
     // Two of one table can be made at a time; a constraint that made its index itself would lock the others out.
-    ...bySize(indexes).map(({ on, name, definition }) => job(name, [on], psql(url, definition))),
+    ...bySize(indexes).map(({ on, name, definition }) => job(name, [on], definition)),
     ...bySize(keys).map(({ on, name, kind }) => {
       const word = kind === 'p' ? 'PRIMARY KEY' : 'UNIQUE'
       return job(
         `${name} as key`,
         [name],
-        psql(url, `ALTER TABLE ${on} ADD CONSTRAINT ${name} ${word} USING INDEX ${name}`),
+        `ALTER TABLE ${on} ADD CONSTRAINT ${name} ${word} USING INDEX ${name}`,
       )
     }),
     // To validate locks less than to add: two that refer to the same table are validated at a time.
     ...bySize(constraints.filter(({ kind }) => kind === 'f')).map(({ on, name, definition, parent }) => {
       const needed = [on, ...keys.filter((key) => key.on === parent).map((key) => `${key.name} as key`)]
       const add = `ALTER TABLE ${on} ADD CONSTRAINT ${name} ${definition} NOT VALID`
-      return job(name, needed, psql(url, add, `ALTER TABLE ${on} VALIDATE CONSTRAINT ${name}`))
+      return job(name, needed, add, `ALTER TABLE ${on} VALIDATE CONSTRAINT ${name}`)
     }),
   ]
 }
 
-function job(name: string, needs: readonly string[], command: readonly string[]): Job {
-  return { name, needs, command }
+function bySize<T extends { on: TableName }>(all: readonly T[]): T[] {
+  return all.toSorted((a, b) => BY_SIZE.indexOf(a.on) - BY_SIZE.indexOf(b.on))
 }
 
-/** What PostgreSQL's own client takes, in one connection and a transaction each. */
-export function psql(url: string, ...statements: readonly string[]): string[] {
-  const settings = `SET maintenance_work_mem = '512MB'`
-  return [
-    'psql',
-    '-qXd',
-    url,
-    '-v',
-    'ON_ERROR_STOP=1',
-    ...[settings, ...statements].flatMap((sql) => ['-c', sql]),
-  ]
-}
-
-/** Rows by which a target is compared with its source: `sample` gives those of a table. */
+/** What is in the source, and so is to be in a target. */
 export class Expected {
   readonly counts: Readonly<Record<string, unknown>>
   readonly columns: ReadonlyMap<TableName, readonly string[]>

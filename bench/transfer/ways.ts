@@ -4,7 +4,7 @@ import { writeFile } from '../files.ts'
 import { BIN, type Command, ENV } from '../measure.ts'
 import { MIGRATIONS } from './data.ts'
 import { inLanes, type Job, type Start } from './processes.ts'
-import { BY_SIZE, type Expected, finishing, psql, type Rules } from './target.ts'
+import { BY_SIZE, type Expected, finishing, type Rules } from './target.ts'
 
 /** One of those that move the rows. */
 export interface Way {
@@ -53,7 +53,7 @@ export function waysOf(file: string, { columns }: Expected): Way[] {
     {
       ...peer,
       name: PGLOADER,
-      programs: ['pgloader', 'psql'],
+      programs: ['pgloader'],
       once: true,
       work: async (url, start, rules) => {
         await start(['pgloader', '--on-error-stop', writeFile('transfer.load', loadFile(file, url))])
@@ -63,7 +63,7 @@ export function waysOf(file: string, { columns }: Expected): Way[] {
     {
       ...peer,
       name: INSERTS,
-      programs: ['psql'],
+      programs: [],
       once: true,
       work: async (url, start, rules) => {
         const lists = BY_SIZE.map((table) => `${table}=${columns.get(table)?.join(',')}`)
@@ -81,8 +81,13 @@ export function copyJobs(file: string, url: string, columns: Expected['columns']
     // The program writes nothing for NULL and quotes for an empty text, as `\copy` reads them.
     const read = ['sqlite3', '-readonly', '-csv', '-newline', '\n', file, `SELECT ${list} FROM ${table}`]
     const write = psql(url, `\\copy ${table} (${list}) FROM STDIN (FORMAT csv)`)
-    return { name: table, needs: [], command: pipe(read, write) }
+    return { name: table, needs: [], run: (start) => start(pipe(read, write)) }
   })
+}
+
+/** PostgreSQL's own client, with one command. */
+export function psql(url: string, command: string): Command {
+  return ['psql', '-qXd', url, '-v', 'ON_ERROR_STOP=1', '-c', command]
 }
 
 /** Of a way that has brought all rows already. */
