@@ -55,7 +55,7 @@ export function makeData(file: string, scale = 1, seed = 1): void {
 }
 
 /** They are built faster when the rows are there. Gives the statements that make them. */
-function dropIndexes(database: DatabaseSync): string[] {
+export function dropIndexes(database: DatabaseSync): string[] {
   const sql = `SELECT name, sql FROM sqlite_schema WHERE type = 'index' AND sql IS NOT NULL`
   const found = database.prepare(sql).all() as { name: string; sql: string }[]
   const its = found.filter(({ sql }) => TABLES.some((table) => sql.includes(` ON ${table} `)))

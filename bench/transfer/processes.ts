@@ -39,7 +39,7 @@ async function runInGroup([program = '', ...args]: Command, groups: Set<number>)
   if (group !== undefined) groups.add(group)
   try {
     const [[status], stderr] = await Promise.all([once(child, 'close'), text(child.stderr)])
-    if (status !== 0) throw new Error(`${[program, ...args].join(' ')} ended with ${status}:\n${stderr}`)
+    if (status !== 0) throw new Error(`${program} ended with ${status}: ${stderr}`)
   } finally {
     if (group !== undefined) groups.delete(group)
   }

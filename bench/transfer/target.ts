@@ -191,7 +191,11 @@ function canonical(column: string, value: unknown): unknown {
 
 function moment(value: unknown): number {
   if (value instanceof Date) return value.getTime()
-  return Date.parse(`${String(value).replace(' ', 'T').replace(/Z$/, '')}Z`)
+  return Date.parse(
+    `${String(value)
+      .replace(' ', 'T')
+      .replace(/(Z|\+00(:00)?)$/, '')}Z`,
+  )
 }
 
 /** Compares what is enforced in a target. */

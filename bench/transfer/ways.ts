@@ -1,7 +1,6 @@
-import { spawnSync } from 'node:child_process'
 import { join } from 'node:path'
 import { writeFile } from '../files.ts'
-import { BIN, type Command, ENV } from '../measure.ts'
+import { BIN, type Command } from '../measure.ts'
 import { MIGRATIONS } from './data.ts'
 import { inLanes, type Job, type Start } from './processes.ts'
 import { BY_SIZE, type Expected, finishing, type Rules } from './target.ts'
@@ -24,6 +23,9 @@ export const SERIAL = '`sqlite3 -csv` to `\\copy`'
 export const LANES = '`sqlite3 -csv` to `\\copy`, two at a time'
 export const PGLOADER = 'pgloader'
 export const INSERTS = 'Node, INSERTs of 1000 rows'
+
+/** A setting of the target: in most of the peers' texts the zone is missing. */
+export const UTC = `timezone = 'UTC'`
 
 /** Ours as a user's shell starts it. */
 export function transfer(from: string, to: string, verify: 'none' | 'full'): Command {
@@ -75,7 +77,7 @@ export function waysOf(file: string, { columns }: Expected): Way[] {
 }
 
 /** For each table a pipe from one database's own program to the other's. */
-export function copyJobs(file: string, url: string, columns: Expected['columns']): Job[] {
+function copyJobs(file: string, url: string, columns: Expected['columns']): Job[] {
   return BY_SIZE.map((table) => {
     const list = columns.get(table)?.join(', ')
     // The program writes nothing for NULL and quotes for an empty text, as `\copy` reads them.
@@ -100,9 +102,13 @@ function indexJobs(url: string, rules: Rules): Job[] {
 }
 
 /** Two programs, the first's output into the second: it fails if either does. */
-export function pipe(from: Command, to: Command): Command {
-  const quoted = (command: Command) => command.map((word) => `'${word.replaceAll("'", `'\\''`)}'`).join(' ')
+function pipe(from: Command, to: Command): Command {
   return ['bash', '-c', `set -o pipefail; ${quoted(from)} | ${quoted(to)}`]
+}
+
+/** A command as a shell reads it. */
+export function quoted(command: Command): string {
+  return command.map((word) => `'${word.replaceAll("'", `'\\''`)}'`).join(' ')
 }
 
 /** Its defaults fill its heap with rows that it has read ahead. */
@@ -113,9 +119,4 @@ function loadFile(file: string, url: string): string {
     workers = 2, concurrency = 1, batch rows = 5000, batch size = 8MB, prefetch rows = 10000
   INCLUDING ONLY TABLE NAMES LIKE ${names};
 `
-}
-
-/** What is missing of the programs that a way needs. */
-export function missing({ programs }: Way): string[] {
-  return programs.filter((program) => spawnSync(program, ['--version'], { env: ENV }).error !== undefined)
 }
