@@ -1,6 +1,7 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
+import { basename } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { type Command, ENV } from '../measure.ts'
 
@@ -39,7 +40,7 @@ async function runInGroup([program = '', ...args]: Command, groups: Set<number>)
   if (group !== undefined) groups.add(group)
   try {
     const [[status], stderr] = await Promise.all([once(child, 'close'), text(child.stderr)])
-    if (status !== 0) throw new Error(`${program} ended with ${status}: ${stderr}`)
+    if (status !== 0) throw new Error(`${basename(program)} ended with ${status}: ${stderr}`)
   } finally {
     if (group !== undefined) groups.delete(group)
   }

@@ -85,7 +85,7 @@ function bounds(results: Results): Table {
 }
 
 function atLeast(value: number, bound: number): string[] {
-  return [value.toFixed(2), `≥ ${bound}`, value >= bound ? 'yes' : '**no**']
+  return [Number.isNaN(value) ? 'unknown' : value.toFixed(2), `≥ ${bound}`, value >= bound ? 'yes' : '**no**']
 }
 
 /** Milliseconds of the faster of the two in each round. */
