@@ -15,6 +15,7 @@ import { schema } from './schema.ts'
 import { sqlite } from './sqlite.ts'
 import { stall } from './stall/stall.ts'
 import { start } from './start.ts'
+import { transfer } from './transfer/transfer.ts'
 
 const SECTIONS: readonly { title: string; measure(server: Server): Promise<Table[]> }[] = [
   { title: 'Start', measure: start },
@@ -26,6 +27,7 @@ const SECTIONS: readonly { title: string; measure(server: Server): Promise<Table
   { title: 'Schema', measure: schema },
   { title: 'Stall', measure: stall },
   { title: 'Lint', measure: lint },
+  { title: 'Transfer', measure: transfer },
 ]
 
 const HEAD = `# Benchmark
