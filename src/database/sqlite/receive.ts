@@ -1,1 +1,0 @@
-export async function receive(..._: unknown[]): Promise<void> {}
