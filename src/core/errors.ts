@@ -49,6 +49,10 @@ export const CODES = {
   NOT_EMPTY: 1,
   TOOL: 1,
 
+  BAD_ROWS: 1,
+  DIFFERENT: 1,
+  INCOMPLETE: 1,
+
   SHADOW: 1,
 
   NODE_VERSION: 1,
