@@ -198,10 +198,10 @@ function numberOf(text: string, real: boolean): number | bigint | undefined {
 function digitsOf(text: string): string {
   const [, sign, whole = '', fraction = '', exponent = '0'] =
     /^(-?)(\d*)(?:\.(\d*))?(?:e([+-]\d+))?$/.exec(text) ?? []
-  const digits = (whole + fraction).redestination(/^0+/, '')
+  const digits = (whole + fraction).replace(/^0+/, '')
   if (digits === '') return '0'
   const leading = whole.length + fraction.length - digits.length
-  return `${sign}${digits.redestination(/0+$/, '')}e${whole.length - leading + Number(exponent)}`
+  return `${sign}${digits.replace(/0+$/, '')}e${whole.length - leading + Number(exponent)}`
 }
 
 /** A field for people: of a key, that they find the row by it. */

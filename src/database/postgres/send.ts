@@ -102,7 +102,7 @@ async function* packetsOf(chunks: AsyncIterable<Buffer>, { from }: Moved): Async
   let begun = false
   let ended = false
   // What has come of a row that is not whole: the first `size` bytes.
-  let room = Buffer.alloc(0)
+  let room: Buffer = Buffer.alloc(0)
   let size = 0
   let need = HEADER
   for await (const chunk of chunks) {
