@@ -123,8 +123,9 @@ function float8({ column, affinity }: Destination): Read {
   }
 }
 
-const textAt: Read & ((...field: Parameters<Read>) => string) = (view, at, length) =>
-  Buffer.from(view.buffer, view.byteOffset + at, length).toString()
+function textAt(view: DataView, at: number, length: number): string {
+  return Buffer.from(view.buffer, view.byteOffset + at, length).toString()
+}
 
 /** The text itself, where the database keeps texts in another form than the bytes that come. */
 function decoded({ column }: Destination): Read {
