@@ -60,7 +60,15 @@ export function kindOf(dialect: Dialect, type: string): Kind {
   const name = baseName(type)
   const known = KINDS.get(name)
   if (known !== undefined || dialect === 'postgres') return known ?? 'other'
-  return AFFINITIES.find(([pattern]) => pattern.test(name))?.[1] ?? 'numeric'
+  return affinityOf(name)
+}
+
+/** What SQLite makes of values that a column of this declared type is given: `blob` leaves them as they are. */
+export type Affinity = 'integer' | 'text' | 'blob' | 'real' | 'numeric'
+
+/** https://sqlite.org/datatype3.html#determination_of_column_affinity */
+export function affinityOf(type: string): Affinity {
+  return AFFINITIES.find(([pattern]) => pattern.test(type))?.[1] ?? 'numeric'
 }
 
 /** A type's name in lower case, without its length, precision or scale. */
@@ -73,9 +81,9 @@ export function baseName(type: string): string {
 }
 
 /** In SQLite's order. */
-const AFFINITIES: readonly [RegExp, Kind][] = [
-  [/int/, 'integer'],
-  [/char|clob|text/, 'text'],
-  [/blob|^$/, 'blob'],
-  [/real|floa|doub/, 'real'],
+const AFFINITIES: readonly [RegExp, Affinity][] = [
+  [/int/i, 'integer'],
+  [/char|clob|text/i, 'text'],
+  [/blob|^$/i, 'blob'],
+  [/real|floa|doub/i, 'real'],
 ]

@@ -90,8 +90,11 @@ export async function stoppable<T>(
 /** https://www.postgresql.org/docs/current/protocol-message-formats.html#PROTOCOL-MESSAGE-FORMATS-CANCELREQUEST */
 const CANCEL_REQUEST = 80877102
 
-/** Asks for it as libpq does: without a session, so that it works where no connection is left, and through poolers. */
-function cancel(client: ClientBase): void {
+/**
+ * Asks the server to cancel what the session is at, as libpq does: without a session, so that it works where no
+ * connection is left, and through poolers. Behind it, no later statement is meant any more.
+ */
+export async function cancel(client: ClientBase): Promise<void> {
   const { host, port, processID, secretKey } = client as ClientBase & Record<string, unknown>
   const socket = String(host).startsWith('/')
     ? connect(`${host}/.s.PGSQL.${port}`)
@@ -104,4 +107,7 @@ function cancel(client: ClientBase): void {
   // Where nothing can be cancelled, the statement comes to its end.
   socket.on('error', () => {})
   socket.end(message)
+  // The server answers nothing: it has done its part when it closes.
+  socket.resume()
+  await new Promise((resolve) => socket.once('close', resolve))
 }
