@@ -130,7 +130,9 @@ async function move(database: Database, lanes: [Lane, ...Lane[]], options: Trans
     const made = await makeOutside(schema, target, plan.outside)
     const { moved, skipped, warnings } =
       made.length === 0 ? plan : planTransfer(schema, await target.introspect())
-    const { tables, unequal } = await fill({ source, lanes, moved, verify, signal, onProgress })
+    const { tables, unequal } = await end.unchecked(() =>
+      fill({ source, lanes, moved, verify, signal, onProgress }),
+    )
     const orphan = await end.orphan(moved.map(({ to }) => to))
     if (orphan !== undefined) throw new MigrateError('BAD_ROWS', orphan)
     const ok = unequal.length === 0

@@ -11,6 +11,8 @@ import type { Moved, Side } from '../core/transfer/moved.ts'
 export interface End {
   /** Does `work` while all that is read of it is of one moment, whoever writes meanwhile. */
   snapshot<T>(work: () => Promise<T>): Promise<T>
+  /** Does `work` while nothing asks whether foreign keys hold: all tables are not filled at once. */
+  unchecked<T>(work: () => Promise<T>): Promise<T>
   /**
    * The rows of a table, in buffers of whole rows.
    *

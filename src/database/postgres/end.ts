@@ -23,6 +23,8 @@ export function endOf(client: ClientBase, query: Query, name: string): End {
   }
   return {
     snapshot: (work) => snapshot(client, work),
+    // They are set aside.
+    unchecked: (work) => work(),
     read: (moved, to) => send(client, moved, to),
     write: (moved, from, rows, note) => guarded(() => receive(client, moved, from, rows, note)),
     digest: (moved, side) => guarded(() => digest(query, moved, side)),

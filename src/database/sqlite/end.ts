@@ -3,7 +3,8 @@ import type { Named } from '../../core/schema/model.ts'
 import { quoteName } from '../../core/text.ts'
 import type { Moved } from '../../core/transfer/moved.ts'
 import type { End } from '../end.ts'
-import { counters, countersSql, setAside } from './aside.ts'
+import { setAside } from './aside.ts'
+import { counters, countersSql } from './counters.ts'
 import { count, digest } from './digest.ts'
 import { receive } from './receive.ts'
 import { rowidOf, send, snapshot } from './send.ts'
@@ -12,6 +13,7 @@ import { rowidOf, send, snapshot } from './send.ts'
 export function endOf(native: DatabaseSync): End {
   return {
     snapshot: (work) => snapshot(native, work),
+    unchecked: (work) => unchecked(native, work),
     read: (moved, to) => send(native, moved, to),
     write: async (moved, from, rows, note) => receive(native, moved, from, rows, note),
     digest: (moved, side) => digest(native, moved, side),
@@ -26,6 +28,16 @@ export function endOf(native: DatabaseSync): End {
   }
 }
 
+async function unchecked<T>(native: DatabaseSync, work: () => Promise<T>): Promise<T> {
+  const before = native.prepare('PRAGMA foreign_keys').get()?.foreign_keys
+  native.exec('PRAGMA foreign_keys = OFF')
+  try {
+    return await work()
+  } finally {
+    native.exec(`PRAGMA foreign_keys = ${before}`)
+  }
+}
+
 /** The rowids between the first and the last: to count is to read an index. */
 function estimate(native: DatabaseSync, moved: Moved): number {
   const rowid = rowidOf(moved, native)
@@ -35,6 +47,7 @@ function estimate(native: DatabaseSync, moved: Moved): number {
     .get()
   return row?.most === null ? 0 : Number(row?.most) - Number(row?.least) + 1
 }
+
 function orphan(native: DatabaseSync, tables: readonly Named[]): string | undefined {
   for (const { name } of tables) {
     const row = native.prepare('SELECT * FROM pragma_foreign_key_check(?) LIMIT 1').get(name)

@@ -3,6 +3,7 @@ import { MigrateError } from '../../core/errors.ts'
 import type { Dialect } from '../../core/migrations.ts'
 import { affinityOf } from '../../core/schema/kinds.ts'
 import { nameOf } from '../../core/schema/model.ts'
+import type { Sql } from '../../core/sql-error.ts'
 import { quoteName } from '../../core/text.ts'
 import { BadValue, type Binding, type Bound, bindingOf, shown } from '../../core/transfer/binding.ts'
 import type { Moved } from '../../core/transfer/moved.ts'
@@ -11,11 +12,10 @@ import { isSqliteError } from './errors.ts'
 import { beginWriting } from './lock.ts'
 
 /**
- * Empties a table, fills it, and commits that together with `note`: all or nothing. What the foreign keys, the
+ * Empties a table, fills it, and commits that together with a note: all or nothing. What the foreign keys, the
  * indexes and the triggers have to do with it is the caller's.
  *
- * @param note SQL
- * @returns how many rows it holds now
+ * @param note asked for when all rows are there
  * @throws BAD_ROWS, BUSY
  */
 export async function receive(
@@ -23,30 +23,23 @@ export async function receive(
   moved: Moved,
   _from: Dialect,
   rows: AsyncIterable<Packet>,
-  note: string,
-): Promise<number> {
+  note: () => Sql,
+): Promise<void> {
   beginWriting(native)
   try {
     native.exec(`DELETE FROM main.${quoteName(moved.to.name)}`)
-    const { insert, count } = inserter(native, moved)
+    const insert = inserter(native, moved)
     for await (const { bytes } of rows) insert(bytes)
-    if (note !== '') native.exec(note)
+    native.exec(note().text)
     native.exec('COMMIT')
-    return count()
   } catch (error) {
     if (native.isTransaction) native.exec('ROLLBACK')
     throw error
   }
 }
 
-interface Inserter {
-  /** Inserts the rows of a packet. */
-  insert(bytes: Uint8Array): void
-  /** How many there are by now. */
-  count(): number
-}
-
-function inserter(native: DatabaseSync, moved: Moved): Inserter {
+/** Gives what inserts the rows of a packet. */
+function inserter(native: DatabaseSync, moved: Moved): (bytes: Uint8Array) => void {
   const bindings = bindingsOf(native, moved)
   const names = moved.columns.map(({ to }) => quoteName(to.name)).join(', ')
   // What a constraint says itself, such as ON CONFLICT IGNORE, would leave rows out.
@@ -78,7 +71,7 @@ function inserter(native: DatabaseSync, moved: Moved): Inserter {
     return at
   }
 
-  function insert(bytes: Uint8Array): void {
+  return (bytes) => {
     const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
     for (let at = 0; at < bytes.length; ) {
       const start = at
@@ -92,8 +85,6 @@ function inserter(native: DatabaseSync, moved: Moved): Inserter {
       rows++
     }
   }
-
-  return { insert, count: () => rows }
 }
 
 function bindingsOf(native: DatabaseSync, { to, columns }: Moved): Binding[] {
