@@ -21,7 +21,7 @@ export function endOf(native: DatabaseSync): End {
     setAside: async (tables, large) => setAside(native, tables, large),
     isEmpty: async ({ name }) =>
       native.prepare(`SELECT 1 FROM main.${quoteName(name)} LIMIT 1`).get() === undefined,
-    estimate: async (moved) => estimate(native, moved),
+    estimate: (moved) => estimate(native, moved),
     counters: async (tables) => counters(native, tables),
     finish: async (_tables, given) => countersSql(native, given),
     orphan: async (tables) => orphan(native, tables),
@@ -39,7 +39,7 @@ async function unchecked<T>(native: DatabaseSync, work: () => Promise<T>): Promi
 }
 
 /** The rowids between the first and the last: to count is to read an index. */
-function estimate(native: DatabaseSync, moved: Moved): number {
+async function estimate(native: DatabaseSync, moved: Moved): Promise<number> {
   const rowid = rowidOf(moved, native)
   if (rowid === undefined || moved.rows !== undefined) return count(native, moved, 'from')
   const row = native
