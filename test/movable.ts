@@ -61,7 +61,7 @@ export function movableRows(dialect: Dialect, n: number): string[] {
       i % 7 === 0 ? 'NULL' : String((i % 65_536) - 32_768),
       String(i * 1000 - 5),
       i === 0 ? '9223372036854775807' : i === 1 ? '-9223372036854775808' : String(i * 10_000_000_000),
-      i % 3 === 0 ? 'NULL' : String(i / 4 + 0.5),
+      i % 3 === 0 ? 'NULL' : String(i + 0.25),
       i % 4 === 0 ? 'NULL' : `${i}.5`,
       `'name ${i}'`,
       `'${['sad', 'ok', 'happy'][i % 3]}'`,
