@@ -78,10 +78,11 @@ export async function countersSql(query: Query, given: readonly Counter[]): Prom
 }
 
 function setSql(owned: Owned, { table, last }: Counter): string {
-  const { sequence, least, most, descending } = owned
+  const { sequence, descending } = owned
+  const [least, most, given] = [owned.least, owned.most, last].map((number) => `'${number}'::bigint`)
   // What is before its first number it comes to by itself; what is behind its last one leaves it none.
   const next = descending ? `greatest(min(last), ${least})` : `least(max(last), ${most})`
   const counted = descending ? `last <= ${most}` : `last >= ${least}`
-  return `SELECT setval(${stringText(sequence)}, ${next}) FROM (SELECT ${last}::bigint AS last UNION ALL ${heldSql(table, owned)}) AS given
-WHERE ${counted} HAVING count(*) > 0`
+  return `SELECT setval(${stringText(sequence)}, ${next})
+FROM (SELECT ${given} AS last UNION ALL ${heldSql(table, owned)}) AS numbers WHERE ${counted} HAVING count(*) > 0`
 }
