@@ -49,6 +49,8 @@ export class JsonPrinter {
   /** Containers that are open, two numbers each: where it begins in `out`, and in `#members`, or -1 for an array. */
   readonly #open: number[] = []
   readonly #sorted = new Output()
+  readonly #order: number[] = []
+  readonly #byKey = (a: number, b: number) => this.#compare(a, b) || b - a
   #bytes: Uint8Array = new Uint8Array(0)
   #at = 0
   #end = 0
@@ -295,27 +297,27 @@ export class JsonPrinter {
 
   #sort(base: number, start: number): void {
     const members = this.#members
-    const order: number[] = []
+    const order = this.#order
+    order.length = 0
     for (let at = base; at < members.length; at += 4) order.push(at)
     // Of equal keys the last goes before the others.
-    order.sort((a, b) => this.#compare(a, b) || b - a)
+    order.sort(this.#byKey)
     const { out } = this
     const sorted = this.#sorted
     sorted.length = 0
     sorted.reserve(out.length - start)
     let previous = -1
     for (const at of order) {
-      if (previous !== -1 && this.#compare(previous, at) === 0) continue
       if (previous !== -1) {
+        if (this.#compare(previous, at) === 0) continue
         sorted.bytes[sorted.length++] = COMMA
         sorted.bytes[sorted.length++] = SPACE
       }
-      const [from = 0, to = 0] = [members[at + 2], members[at + 3]]
-      sorted.bytes.set(out.bytes.subarray(from, to), sorted.length)
-      sorted.length += to - from
+      copy(sorted.bytes, sorted.length, out.bytes, members[at + 2] ?? 0, members[at + 3] ?? 0)
+      sorted.length += (members[at + 3] ?? 0) - (members[at + 2] ?? 0)
       previous = at
     }
-    out.bytes.set(sorted.bytes.subarray(0, sorted.length), start + 1)
+    copy(out.bytes, start + 1, sorted.bytes, 0, sorted.length)
     out.length = start + 1 + sorted.length
   }
 
@@ -332,6 +334,14 @@ export class JsonPrinter {
     }
     return 0
   }
+}
+
+/** Bytes from which on it costs less to have them copied than to copy them. */
+const MANY = 128
+
+function copy(to: Uint8Array, at: number, from: Uint8Array, start: number, end: number): void {
+  if (end - start >= MANY) to.set(from.subarray(start, end), at)
+  else for (let i = start; i < end; i++) to[at++] = from[i] ?? 0
 }
 
 function isDigit(bytes: Uint8Array, at: number, end: number): boolean {

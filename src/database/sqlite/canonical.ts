@@ -1,6 +1,6 @@
 import { writeDecimal } from '../../core/transfer/decimal.ts'
 import type { Form } from '../../core/transfer/form.ts'
-import type { Bytes, Chain } from '../../core/transfer/hash.ts'
+import { type Bytes, bytesOf, type Chain } from '../../core/transfer/hash.ts'
 import { JsonPrinter } from '../../core/transfer/json.ts'
 import type { MovedColumn, Side } from '../../core/transfer/moved.ts'
 import { Output } from '../../core/transfer/output.ts'
@@ -412,13 +412,13 @@ export function canonicalOf(column: MovedColumn, side: Side): Canonical {
   return isPadded(column) ? padded : FORMS[column.form]
 }
 
-const BYTES: Readonly<Record<'uuid', Uint8Array>> = { uuid: new Uint8Array(16) }
+const NOTHING = bytesOf(new Uint8Array(16))
+const UUID_BYTES = 16
 
 /** Adds a column's value. NULL is told by the seed of the row's hash; what stands for it here is the same on both sides. */
 export function addField(chain: Chain, form: Form, canonical: Canonical, field: Field): void {
   if (field.class === CLASS.null) {
-    write(form === 'uuid' ? BYTES.uuid : new Uint8Array(0))
-    addOut(chain)
+    chain.add(NOTHING, 0, form === 'uuid' ? UUID_BYTES : 0)
   } else if (!canonical(chain, field)) {
     // No value of the form: like no other.
     asIs(chain, field)
