@@ -1,7 +1,7 @@
 import { MigrateError } from '../errors.ts'
 import type { Dialect } from '../migrations.ts'
 import { baseName } from '../schema/kinds.ts'
-import { type Column, nameOf, type Schema, type Table } from '../schema/model.ts'
+import { type Column, type Kind, nameOf, type Schema, type Table } from '../schema/model.ts'
 import { didYouMean, list, quoteName } from '../text.ts'
 import type { Form } from './form.ts'
 import { withValue } from './map.ts'
@@ -171,8 +171,11 @@ function hashOf(
 
 function hashable({ form, from, to }: MovedColumn): boolean {
   if (WIDE[form] === undefined || from.kind === 'enum' || to.kind === 'enum') return false
-  return form !== 'any' || !['real', 'numeric', 'boolean', 'json', 'date', 'timestamp'].includes(from.kind)
+  return form !== 'any' || ANY_KINDS.includes(from.kind)
 }
+
+/** Kinds of columns that can hold anything, whose hash is of the value's own class. */
+const ANY_KINDS: readonly Kind[] = ['text', 'uuid', 'integer', 'blob', 'other']
 
 function what({ from, to, form }: MovedColumn): string {
   return [from, to].some(({ kind }) => kind === 'enum')
