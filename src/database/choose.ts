@@ -27,12 +27,15 @@ export interface Chooser {
   idOf(table: Table): readonly IdPart[]
   /** A column of a foreign key as it is compared with the column that it refers to. */
   comparedWith(parent: Column | undefined, sql: string, child: Column | undefined): string
+  /** What tells a row, as it is looked for among so many ids. */
+  soughtAmong(sql: string, ids: number): string
 }
 
 /** The rows of a table that have been chosen: their ids are in a temporary table, each with when it came. */
 interface Picked {
   readonly ids: readonly IdPart[]
   readonly name: string
+  rows: number
   /** The last time that there were more. */
   latest: number
 }
@@ -69,23 +72,21 @@ async function begin(chooser: Chooser, choice: Choice, name: string): Promise<Pi
     `CREATE TEMPORARY TABLE ${name} (${columns}, turn INTEGER NOT NULL, PRIMARY KEY (${ours(ids).join(', ')}))`,
   )
   await chooser.run(`CREATE INDEX ${name}_turn ON ${name} (turn)`)
-  if (rows === 'referred to') return { ids, name, latest: 0 }
+  if (rows === 'referred to') return { ids, name, rows: 0, latest: 0 }
   const key = table.primaryKey?.columns ?? []
   const order = key.map((column) => `${quoteName(column)} DESC`).join(', ')
   const sql = [
     `INSERT INTO ${name} SELECT ${ids.map((part) => part.name).join(', ')}, 1 FROM ${chooser.from(table)}`,
     ...(where === undefined ? [] : [`WHERE (${where}\n)`]),
     ...(limit === undefined ? [] : [`${order === '' ? '' : `ORDER BY ${order} `}LIMIT ${limit}`]),
-  ]
-  try {
-    await chooser.run(sql.join(' '))
-  } catch (error) {
+  ].join(' ')
+  const found = await chooser.run(sql).catch((error: unknown) => {
     if (error instanceof MigrateError || where === undefined) throw error
     throw refused(`--where ${nameOf(table)}`, error)
-  }
+  })
   // How many they are decides how the rows that they refer to are best found.
   await chooser.run(`ANALYZE ${chooser.temporary}.${name}`)
-  return { ids, name, latest: 1 }
+  return { ids, name, rows: found, latest: 1 }
 }
 
 /** Foreign keys in an order in which, without a cycle, each has to be followed only once. */
@@ -122,7 +123,9 @@ async function addParents(
     const to = picked.get(nameOf(reference.parent.whole)) as Picked
     const sql = followSql(chooser, reference, from, to, followed.get(reference) ?? 0, turn)
     followed.set(reference, from?.latest ?? 1)
-    if ((await chooser.run(sql)) > 0) to.latest = turn
+    const added = await chooser.run(sql)
+    to.rows += added
+    if (added > 0) to.latest = turn
   }
 }
 
@@ -155,8 +158,8 @@ function compared({ name, collation }: IdPart, alias = ''): string {
   return `${alias}${name}${collation === undefined ? '' : ` COLLATE ${collation}`}`
 }
 
-function conditionOf({ temporary }: Chooser, { ids, name }: Picked): string {
-  const parts = ids.map((part) => compared(part)).join(', ')
+function conditionOf({ temporary, soughtAmong }: Chooser, { ids, name, rows }: Picked): string {
+  const parts = ids.map((part) => soughtAmong(compared(part), rows)).join(', ')
   return `(${parts}) IN (SELECT ${ours(ids).join(', ')} FROM ${temporary}.${name})`
 }
 

@@ -395,7 +395,7 @@ describe('4 PostgreSQL', () => {
         ALTER TABLE p1 ADD UNIQUE (n); ALTER TABLE p2a ADD FOREIGN KEY (up) REFERENCES p1 (n);
         CREATE TABLE c (n int, pn int, part int, FOREIGN KEY (pn, part) REFERENCES p);
         CREATE TABLE one (n int, p1 int REFERENCES p1 (n));
-        INSERT INTO p VALUES (1, 1), (2, 1), (3, 1), (4, 2, 1), (5, 2, 2), (6, 2, 3);
+        INSERT INTO p VALUES (1, 1, NULL), (2, 1, NULL), (3, 1, NULL), (4, 2, 1), (5, 2, 2), (6, 2, 3);
         INSERT INTO c VALUES (1, 4, 2), (2, 3, 1), (3, NULL, 2); INSERT INTO one VALUES (1, 2)`
       assert.deepEqual(await taken(script, { only: ['c'] }), { c: [1, 2, 3], p: [1, 3, 4] })
       assert.deepEqual(await taken(script, { only: ['one'] }), { one: [1], p: [2] })

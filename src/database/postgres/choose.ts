@@ -30,6 +30,7 @@ export function choose(client: ClientBase, selection: Selection): Promise<Map<st
     from: (table) => (table.partitionBy === undefined ? `ONLY ${quoteTable(table)}` : quoteTable(table)),
     idOf: ({ partitionBy }) => (partitionBy === undefined ? [CTID] : [PARTITION, CTID]),
     comparedWith,
+    soughtAmong: (sql) => sql,
   }
   return chooseWith(chooser, selection)
 }

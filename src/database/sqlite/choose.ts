@@ -8,6 +8,12 @@ import { fromSqlite } from './errors.ts'
 import { rowidOf } from './send.ts'
 
 /**
+ * A chunk of rows is looked for among all ids from the first, which for many of them is slower than to read the whole
+ * table once: the plus keeps SQLite from it.
+ */
+const MANY = 30_000
+
+/**
  * Chooses rows inside the transaction that is open, as `chooseWith` says.
  *
  * @throws USAGE, BUSY, DATABASE
@@ -27,6 +33,7 @@ export function choose(native: DatabaseSync, selection: Selection): Promise<Map<
     // The plus takes the column's affinity away: then the other's is applied to its value, as the foreign key does it
     // (sqlite.org/foreignkeys.html, 3), and the other's index is of use.
     comparedWith: (_parent, sql) => `+${sql}`,
+    soughtAmong: (sql, ids) => (ids > MANY ? `+${sql}` : sql),
   }
   return chooseWith(chooser, selection)
 }
