@@ -77,6 +77,7 @@ export {
   type PostgresSettings,
   type Settings,
   type SettingsOptions,
+  type TransferSettings,
 } from './core/config.ts'
 export { CODES, type Code, MigrateError } from './core/errors.ts'
 export type { Finding } from './core/lint/lint.ts'

@@ -38,6 +38,16 @@ export interface LintSettings {
   readonly failOn?: FailOn
 }
 
+/** What a project says of every transfer of its data. */
+export interface TransferSettings {
+  /** SQL expressions in the source's dialect that are moved in the place of columns, by `table.column`. */
+  readonly map?: Readonly<Record<string, string>>
+  /** How columns are masked, by `table.column`: `hash`, `null` or `empty`. */
+  readonly mask?: Readonly<Record<string, string>>
+  /** Tables that are not moved. */
+  readonly exclude?: readonly string[]
+}
+
 /** Where the database and the migrations are, as far as anybody has said. */
 export interface Settings {
   /** A URL or a path. */
@@ -56,11 +66,13 @@ export interface Settings {
   readonly columns?: Readonly<Record<string, string>>
   /** Only the config file says. */
   readonly lint?: LintSettings
+  /** Only the config file says. */
+  readonly transfer?: TransferSettings
 }
 
 /** What is said to `loadSettings`. */
 export interface SettingsOptions
-  extends Omit<Settings, 'backup' | 'postgres' | 'parity' | 'columns' | 'lint'> {
+  extends Omit<Settings, 'backup' | 'postgres' | 'parity' | 'columns' | 'lint' | 'transfer'> {
   /** A config file; without, the first of config.yml, config.yaml and config.json in `cwd`. */
   readonly config?: string
   /** Environment; `.env` in `cwd` adds what it lacks. Default: `process.env`, to which `.env` is added too. */
@@ -84,7 +96,7 @@ export async function loadSettings(options: SettingsOptions = {}): Promise<Setti
   const database = options.database ?? (env.DATABASE_URL || config.database)
   const dir = options.dir ?? config.dir
   const shadow = options.shadow ?? (env.SHADOW_DATABASE_URL || config.shadow)
-  const { backup, postgres, parity, columns, lint } = config
+  const { backup, postgres, parity, columns, lint, transfer } = config
   return {
     ...(database !== undefined && { database }),
     ...(dir !== undefined && { dir }),
@@ -94,6 +106,7 @@ export async function loadSettings(options: SettingsOptions = {}): Promise<Setti
     ...(parity !== undefined && { parity }),
     ...(columns !== undefined && { columns }),
     ...(lint !== undefined && { lint }),
+    ...(transfer !== undefined && { transfer }),
   }
 }
 
@@ -106,7 +119,7 @@ function loadEnvFile(file: string, env: NodeJS.ProcessEnv): void {
 /** An error of the config file: what is wrong and what to do. */
 type Refuse = (message: string, hint: string) => MigrateError
 
-/** What the file says in `database`, `backup`, `postgres`, `shadow`, `parity`, `translate` and `lint`. Paths are relative to the file's folder. */
+/** What the file says in the sections that are this program's. Paths are relative to the file's folder. */
 async function readConfig(file: string, env: NodeJS.ProcessEnv): Promise<Settings> {
   const refuse: Refuse = (message, hint) =>
     new MigrateError('CONFIG', `${shortest(file)}: ${message}`, { file: shortest(file), hint })
@@ -119,6 +132,7 @@ async function readConfig(file: string, env: NodeJS.ProcessEnv): Promise<Setting
     ...(await readParity(document, refuse)),
     ...readTranslate(document, refuse),
     ...readLint(document, refuse),
+    ...readTransfer(document, refuse),
   }
 }
 
@@ -255,14 +269,42 @@ async function readParity(document: unknown, refuse: Refuse): Promise<Settings> 
 /** `translate: { columns: { users.metadata: jsonb } }`. */
 function readTranslate(document: unknown, refuse: Refuse): Settings {
   const form = '{ columns: { users.metadata: jsonb } }'
-  const { columns } = section(document, 'translate', form, refuse)
-  if (columns === undefined || columns === null) return {}
-  const texts = isRecord(columns) ? Object.entries(columns) : [['', undefined] as const]
-  for (const [column, type] of texts) {
-    if (typeof type === 'string' && type !== '' && column.includes('.')) continue
-    throw refuse('translate.columns is no list of columns and types', `write translate: ${form}`)
+  const values = section(document, 'translate', form, refuse)
+  const columns = byColumn(values.columns, () =>
+    refuse('translate.columns is no list of columns and types', `write translate: ${form}`),
+  )
+  return columns === undefined ? {} : { columns }
+}
+
+/** Texts by `table.column`. */
+function byColumn(found: unknown, refusal: () => MigrateError): Record<string, string> | undefined {
+  if (found === undefined || found === null) return undefined
+  if (!isRecord(found)) throw refusal()
+  for (const [column, text] of Object.entries(found)) {
+    if (typeof text !== 'string' || text === '' || !column.includes('.')) throw refusal()
   }
-  return { columns: columns as Record<string, string> }
+  return found as Record<string, string>
+}
+
+/** `transfer: { map, mask, exclude }`. Whether there are such columns and masks, `transfer` knows. */
+function readTransfer(document: unknown, refuse: Refuse): Settings {
+  const form = `{ map: { users.active: "active = 't'" }, mask: { users.name: hash }, exclude: [logs] }`
+  const values = section(document, 'transfer', form, refuse)
+  const refusal = (what: string) => refuse(`transfer.${what}`, `write transfer: ${form}`)
+  const map = byColumn(values.map, () => refusal('map is no list of columns and SQL expressions'))
+  // YAML reads the word as no value.
+  const masks = isRecord(values.mask)
+    ? Object.fromEntries(Object.entries(values.mask).map(([column, one]) => [column, one ?? 'null']))
+    : values.mask
+  const mask = byColumn(masks, () => refusal('mask is no list of columns and masks'))
+  const exclude = values.exclude ?? undefined
+  if (!(exclude === undefined || isTexts(exclude))) throw refusal('exclude is no list of tables')
+  const transfer = {
+    ...(map !== undefined && { map }),
+    ...(mask !== undefined && { mask }),
+    ...(exclude !== undefined && { exclude }),
+  }
+  return Object.keys(transfer).length > 0 ? { transfer } : {}
 }
 
 /** `lint: { rules: { ID: SEVERITY }, fail_on: SEVERITY }`. Whether there are such rules, `lint` knows. */
@@ -313,4 +355,8 @@ function near(file: string, path: string): string {
 
 function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
+function isTexts(value: unknown): value is string[] {
+  return Array.isArray(value) && value.every((one) => typeof one === 'string' && one !== '')
 }

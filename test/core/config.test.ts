@@ -205,3 +205,38 @@ describe('6 lint', () => {
     test(`6.2 ${text}`, () => assert.rejects(read(text), { code: 'CONFIG', message: says }))
   }
 })
+
+describe('7 transfer', () => {
+  const read = (text: string) =>
+    withFolder(async (cwd) => {
+      writeFileSync(join(cwd, 'config.yml'), text)
+      return (await loadSettings({ env: {}, cwd })).transfer
+    })
+
+  test('7.1 expressions, masks and tables that stay', async () => {
+    assert.equal(await read('transfer: { other: 1 }'), undefined)
+    assert.equal(await read('transfer:'), undefined)
+    const text = `transfer:
+  map: { users.active: "active IN ('t', 'yes')" }
+  mask: { users.name: hash, users.email: null }
+  exclude: [logs, audit.events]`
+    assert.deepEqual(await read(text), {
+      map: { 'users.active': "active IN ('t', 'yes')" },
+      mask: { 'users.name': 'hash', 'users.email': 'null' },
+      exclude: ['logs', 'audit.events'],
+    })
+  })
+
+  for (const [text, says] of [
+    ['transfer: all', /"transfer" is no section/],
+    ['transfer: { map: [users.active] }', /transfer\.map is no list/],
+    ['transfer: { map: { users.active: } }', /transfer\.map is no list/],
+    ['transfer: { map: { active: "1" } }', /transfer\.map is no list/],
+    ['transfer: { mask: hash }', /transfer\.mask is no list/],
+    ['transfer: { mask: { users.name: 7 } }', /transfer\.mask is no list/],
+    ['transfer: { exclude: logs }', /transfer\.exclude is no list/],
+    ['transfer: { exclude: [""] }', /transfer\.exclude is no list/],
+  ] as const) {
+    test(`7.2 ${text}`, () => assert.rejects(read(text), { code: 'CONFIG', message: says }))
+  }
+})
