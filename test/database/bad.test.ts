@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict'
+import { Readable } from 'node:stream'
 import { describe, test } from 'node:test'
 import fc from 'fast-check'
 import { MigrateError } from '../../src/core/errors.ts'
 import type { Form } from '../../src/core/transfer/form.ts'
+import type { Moved } from '../../src/core/transfer/moved.ts'
 import { receive } from '../../src/database/postgres/receive.ts'
 import { isRefusal, serverOf } from '../../src/database/postgres/refused.ts'
 import { findBad } from '../../src/database/sqlite/bad.ts'
@@ -178,10 +180,11 @@ const VALUES: readonly Sql[] = [
 
 /** What the search says of a value, and what the converter and the server say. */
 async function verdicts(
-  { native, client, schemas }: Both,
+  both: Both,
   types: readonly (readonly [Form, string])[],
   values: readonly Sql[],
-) {
+): Promise<string[]> {
+  const { native, client, schemas } = both
   const { postgres, all } = await schemas()
   const server = await serverOf(client)
   const wrong: string[] = []
@@ -197,10 +200,7 @@ async function verdicts(
         { schema: postgres, table: tableOf(postgres, name) },
         { all, server },
       )
-      const sent = await receive(client, moved, 'sqlite', send(native, moved, 'postgres'), '').then(
-        () => undefined,
-        (error: unknown) => error,
-      )
+      const sent = await outcome(both, moved)
       if (
         sent !== undefined &&
         !isRefusal(sent) &&
@@ -216,6 +216,18 @@ async function verdicts(
     }
   }
   return wrong
+}
+
+/** What is thrown where the table is copied. */
+async function outcome({ native, client }: Both, moved: Moved): Promise<unknown> {
+  try {
+    // The server is only asked where there is something to ask.
+    const packets = await Array.fromAsync(send(native, moved, 'postgres'))
+    await receive(client, moved, 'sqlite', Readable.from(packets), '')
+    return undefined
+  } catch (error) {
+    return error
+  }
 }
 
 async function makeTables({ native, client }: Both): Promise<void> {
