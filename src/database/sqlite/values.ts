@@ -15,10 +15,11 @@ export function keySql(moved: Moved, rowid: string | undefined): { name: string;
 }
 
 /** Rows `k0`, `k1` … of the key and `c0`, `c1` … of what is moved, with `i` where there is a rowid. */
-export function inner(moved: Moved, rowid: string | undefined, where = ''): string {
+export function inner(moved: Moved, rowid: string | undefined, where = '', more = ''): string {
   const keys = keySql(moved, rowid).map(({ sql }, i) => `${sql} AS k${i}`)
   const values = moved.columns.map((column, i) => `${valueSql(column)} AS c${i}`)
-  const all = [...(rowid === undefined ? [] : [`${rowid} AS i`]), ...keys, ...values].join(', ')
+  const also = [...(rowid === undefined ? [] : [`${rowid} AS i`]), ...(more === '' ? [] : [more])]
+  const all = [...also, ...keys, ...values].join(', ')
   const conditions = [moved.rows, where].filter(Boolean).map((one) => `(${one})`)
   const rows = conditions.length === 0 ? '' : ` WHERE ${conditions.join(' AND ')}`
   return `SELECT ${all} FROM main.${quoteName(moved.from.name)}${rows}`
