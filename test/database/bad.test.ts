@@ -5,6 +5,7 @@ import fc from 'fast-check'
 import { MigrateError } from '../../src/core/errors.ts'
 import type { Form } from '../../src/core/transfer/form.ts'
 import type { Moved } from '../../src/core/transfer/moved.ts'
+import type { Packet } from '../../src/database/end.ts'
 import { receive } from '../../src/database/postgres/receive.ts'
 import { isRefusal, serverOf } from '../../src/database/postgres/refused.ts'
 import { findBad } from '../../src/database/sqlite/bad.ts'
@@ -222,7 +223,8 @@ async function verdicts(
 async function outcome({ native, client }: Both, moved: Moved): Promise<unknown> {
   try {
     // The server is only asked where there is something to ask.
-    const packets = await Array.fromAsync(send(native, moved, 'postgres'))
+    const packets: Packet[] = []
+    for await (const packet of send(native, moved, 'postgres')) packets.push(packet)
     await receive(client, moved, 'sqlite', Readable.from(packets), '')
     return undefined
   } catch (error) {

@@ -78,3 +78,19 @@ export function examplesOf(
 export function plain(value: string): string {
   return /^"[\w .:@-]*"$/.test(value) ? value.slice(1, -1) : value
 }
+
+/** SQL that gives a value as a literal of SQL. */
+const literalSql = (value: string) => `CASE typeof(${value})
+  WHEN 'text' THEN 'CAST(x''' || hex(CAST(${value} AS BLOB)) || ''' AS TEXT)' ELSE quote(${value}) END`
+
+/** SQL that gives, of each row of a table, a condition that only this row fulfils. */
+export function conditionSql(native: DatabaseSync, moved: Pick<Moved, 'from'>): string {
+  const rowid = rowidOf(moved, native)
+  const keys = native
+    .prepare('SELECT name FROM pragma_table_info(?) WHERE pk > 0 ORDER BY pk')
+    .all(moved.from.name)
+    .map(({ name }) => quoteName(String(name)))
+  // A virtual table has a rowid, though nothing says so.
+  if (rowid !== undefined || keys.length === 0) return `'${rowid ?? 'rowid'} = ' || ${rowid ?? 'rowid'}`
+  return keys.map((key) => `'${key.replaceAll("'", "''")} IS ' || ${literalSql(key)}`).join(` || ' AND ' || `)
+}
