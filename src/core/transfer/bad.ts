@@ -1,5 +1,5 @@
 import { isUtf8 } from 'node:buffer'
-import type { Schema, Table } from '../schema/model.ts'
+import type { IndexPart, Schema, Table } from '../schema/model.ts'
 import type { Moved } from './moved.ts'
 
 /** Rows of a table that the target cannot take as they are, for one reason. */
@@ -122,4 +122,21 @@ export function canonicalDecimal(words: string): string | undefined {
 export function precisionOf(type: string): number[] {
   const [, words] = /^[a-z ]*\(([\d, -]+)\)/.exec(type) ?? []
   return words === undefined ? [] : words.split(',').map(Number)
+}
+
+/** Something of the target that takes no two equal rows. */
+export interface Uniqueness {
+  readonly name?: string
+  readonly parts: readonly IndexPart[]
+  readonly where?: string
+  readonly nullsNotDistinct?: true
+}
+
+/** All of a table that takes no two equal rows. */
+export function uniquenesses({ primaryKey, uniques, indexes }: Table): Uniqueness[] {
+  const keys = [...(primaryKey ? [primaryKey] : []), ...uniques]
+  return [
+    ...keys.map(({ columns, ...rest }) => ({ ...rest, parts: columns.map((column) => ({ column })) })),
+    ...indexes.filter(({ unique }) => unique),
+  ]
 }

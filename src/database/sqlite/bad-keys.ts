@@ -1,7 +1,7 @@
 import type { DatabaseSync } from 'node:sqlite'
 import { baseName } from '../../core/schema/kinds.ts'
-import { type ForeignKey, type IndexPart, type Named, nameOf, type Table } from '../../core/schema/model.ts'
-import type { Bad, Into, Search } from '../../core/transfer/bad.ts'
+import { type ForeignKey, type Named, nameOf } from '../../core/schema/model.ts'
+import { type Bad, type Into, type Search, type Uniqueness, uniquenesses } from '../../core/transfer/bad.ts'
 import { type Form, typeBelow } from '../../core/transfer/form.ts'
 import type { Moved, MovedColumn } from '../../core/transfer/moved.ts'
 import { fieldSql } from './encode.ts'
@@ -33,21 +33,6 @@ function canonical(column: MovedColumn, value: string, into: Into, { server }: S
 /** Whether values that SQLite tells apart can be one value of the target. */
 function merges({ form, to }: MovedColumn, into: Into): boolean {
   return !SAME.includes(form) || ['citext', 'character'].includes(baseName(typeBelow(to, into.schema)))
-}
-
-/** Something of the target that takes no two equal rows. */
-interface Uniqueness {
-  readonly parts: readonly IndexPart[]
-  readonly where?: string
-  readonly nullsNotDistinct?: true
-}
-
-function uniquenesses({ primaryKey, uniques, indexes }: Table): Uniqueness[] {
-  const keys = [...(primaryKey ? [primaryKey] : []), ...uniques]
-  return [
-    ...keys.map(({ columns, ...rest }) => ({ ...rest, parts: columns.map((column) => ({ column })) })),
-    ...indexes.filter(({ unique }) => unique),
-  ]
 }
 
 /** Rows that the target's unique constraints take for one, and rows that refer to none. */

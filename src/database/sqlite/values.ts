@@ -94,3 +94,10 @@ export function conditionSql(native: DatabaseSync, moved: Pick<Moved, 'from'>): 
   if (rowid !== undefined || keys.length === 0) return `'${rowid ?? 'rowid'} = ' || ${rowid ?? 'rowid'}`
   return keys.map((key) => `'${key.replaceAll("'", "''")} IS ' || ${literalSql(key)}`).join(` || ' AND ' || `)
 }
+
+/** How many rows of a table are moved. */
+export function rowsOf(native: DatabaseSync, { from, rows }: Moved): number {
+  const where = rows === undefined ? '' : ` WHERE (${rows})`
+  const found = native.prepare(`SELECT count(*) AS n FROM main.${quoteName(from.name)}${where}`).get()
+  return Number(found?.n)
+}
