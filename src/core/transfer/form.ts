@@ -51,7 +51,7 @@ const FORMS: Readonly<Record<string, Form>> = {
 }
 
 /** The type below a column's domain, if it has one, as PostgreSQL writes it. */
-function typeBelow({ type }: Pick<Column, 'type'>, { domains }: Schema): string {
+export function typeBelow({ type }: Pick<Column, 'type'>, { domains }: Schema): string {
   const domain = domains.find(({ schema, name }) => type === (schema === '' ? name : `${schema}.${name}`))
   return domain?.type ?? type
 }

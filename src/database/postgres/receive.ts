@@ -13,7 +13,7 @@ import type { Packet } from '../end.ts'
 const HEADER = Buffer.from('PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0', 'latin1')
 const TRAILER = Buffer.from([0xff, 0xff])
 
-const STAGE = 'nexflow_stage'
+export const STAGE = 'nexflow_stage'
 
 /** A table's name with its schema, where it has another than the usual one. */
 export function quoteTable({ schema, name }: Named): string {
@@ -22,7 +22,7 @@ export function quoteTable({ schema, name }: Named): string {
 }
 
 /** Whether values come as text, for the server to read: of SQLite's numbers, and of types with no form of their own. */
-function isStaged({ form }: MovedColumn, from: Dialect): boolean {
+export function isStaged({ form }: MovedColumn, from: Dialect): boolean {
   return form === 'other' || (form === 'numeric' && from === 'sqlite')
 }
 
@@ -91,7 +91,7 @@ async function copy(
   await pipeline(Readable.from(framed(rows), { objectMode: true, highWaterMark: 1 }), stream)
 }
 
-async function* framed(rows: AsyncIterable<Packet>): AsyncIterable<Uint8Array> {
+export async function* framed(rows: AsyncIterable<Packet>): AsyncIterable<Uint8Array> {
   yield HEADER
   for await (const { bytes } of rows) yield bytes
   yield TRAILER

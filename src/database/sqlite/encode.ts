@@ -25,9 +25,11 @@ const ofClass = (name: string, field: (value: string) => string) => (value: stri
 const isDay = (value: string) =>
   `${value} >= '0001' AND (substr(${value}, 9, 2) < '29' OR date(substr(${value}, 1, 10)) = substr(${value}, 1, 10))`
 
-/** Microseconds since 2000 of a text of this shape, with what stands behind its seconds. */
-const micros = (value: string, fraction = '') =>
-  int8(`(unixepoch(substr(${value}, 1, 19)) - 946684800) * 1000000${fraction}`)
+/** Microseconds since 2000 of a text of this shape, with what stands behind its seconds. Of NULL `printf` makes 0. */
+const micros = (value: string, fraction = '') => {
+  const seconds = `unixepoch(substr(${value}, 1, 19))`
+  return `CASE WHEN ${seconds} IS NOT NULL THEN ${int8(`(${seconds} - 946684800) * 1000000${fraction}`)} END`
+}
 
 /**
  * What most programs write: `YYYY-MM-DD HH:MM:SS` with a space or a T, as it is, with a Z, or with milliseconds and a
@@ -43,12 +45,16 @@ const moment = (value: string) => `CASE WHEN ${value} GLOB '????-??-??[ T][012]?
 
 const day = (value: string) => `CASE
   WHEN octet_length(${value}) = 10 AND ${value} GLOB '????-??-??' AND ${isDay(value)}
-    THEN ${int4(`CAST(julianday(${value}) - 2451544.5 AS INTEGER)`)}
+    AND julianday(${value}) IS NOT NULL THEN ${int4(`CAST(julianday(${value}) - 2451544.5 AS INTEGER)`)}
   ELSE nexflow_date(${value}) END`
 
-/** Lower case, hyphens at their places; of other characters `unhex` makes NULL. */
+/**
+ * Lower case, hyphens at their places and nowhere else; of other characters `unhex` makes NULL. It stops at a NUL, which
+ * a text of 36 bytes that has 36 characters before it has not.
+ */
 const uuid = (value: string) =>
-  `CASE WHEN ${value} GLOB '????????-????-????-????-????????????' AND ${value} COLLATE BINARY = lower(${value})
+  `CASE WHEN octet_length(${value}) = 36 AND ${value} GLOB '????????-????-????-????-????????????'
+    AND ${value} COLLATE BINARY = lower(${value}) AND octet_length(unhex(${value}, '-')) = 16
     THEN x'00000010' || unhex(${value}, '-') END`
 
 const text = ofClass('text', sized)

@@ -47,7 +47,7 @@ function sources({ from, columns, rows }: Moved, rowid: string | undefined): str
 }
 
 /** The bytes of a row, NULL where a value of it is bad. */
-function rowSql({ columns }: Moved, to: Dialect): string {
+export function rowSql({ columns }: Moved, to: Dialect): string {
   const count = `x'${columns.length.toString(16).padStart(4, '0')}'`
   // The more a chain of || has, the deeper it is for SQLite's parser, which takes a thousand.
   return [count, ...columns.map((column, i) => `(${fieldSql(column, `c${i}`, to)})`)].join(' || ')
