@@ -1,10 +1,13 @@
+import { MigrateError } from '../core/errors.ts'
 import { nameOf } from '../core/schema/model.ts'
 import type { Moved, Side } from '../core/transfer/moved.ts'
-import type { Database } from '../database/database.ts'
-import type { Aside, Digest, End, Packet } from '../database/end.ts'
+import type { Aside, Digest, Lane, Packet } from '../database/end.ts'
 import { throwIfStopped } from '../database/lock.ts'
 import { readState, stateWriter, TRANSFER } from '../database/state.ts'
 import type { ProgressEvent } from './options.ts'
+import type { RowsFile } from './transfer-aside.ts'
+import { type BadRows, badRowsOf } from './transfer-bad.ts'
+import { COMPARE, isSame } from './transfer-verify.ts'
 
 /** Rows from which on indexes are built behind the rows. */
 const LARGE = 10_000
@@ -15,12 +18,6 @@ const TELL = 200
 /** Of what was set aside, and of the tables that are filled: the names of their rows in the state. */
 const ASIDE = `${TRANSFER} aside `
 const FILLED = `${TRANSFER} table `
-
-/** A connection to one of the databases. */
-export interface Lane {
-  readonly database: Database
-  readonly end: End
-}
 
 /** A table of the target, as it is when all is done. */
 export interface FilledTable {
@@ -34,30 +31,24 @@ export interface FilledTable {
   readonly digest?: string
 }
 
-/** A table whose two sides are not the same. */
-export interface Unequal {
-  readonly moved: Moved
-  readonly from: Digest
-  readonly to: Digest
-}
-
 export interface FillOptions {
   readonly source: Lane
   /** Connections to the target: with two, one fills tables while the other builds and proves. */
   readonly lanes: readonly [Lane, ...Lane[]]
   readonly moved: readonly Moved[]
   readonly verify: 'full' | 'count' | 'none'
+  /** Where rows are set aside that the target does not take; without, the first of them is an error. */
+  readonly file?: RowsFile | undefined
   readonly signal?: AbortSignal | undefined
   readonly onProgress?: ((event: ProgressEvent) => void) | undefined
 }
 
-type Compare = (end: End, moved: Moved, side: Side) => Promise<Digest>
-
-/** What is asked of each side. */
-const COMPARE: Readonly<Record<FillOptions['verify'], Compare | undefined>> = {
-  full: (end, moved, side) => end.digest(moved, side),
-  count: async (end, moved, side) => ({ rows: await end.count(moved, side), digest: '' }),
-  none: undefined,
+/** What has come of it. */
+export interface Filled {
+  readonly tables: readonly FilledTable[]
+  /** Tables whose two sides are not the same. */
+  readonly unequal: readonly Moved[]
+  readonly warnings: readonly string[]
 }
 
 /**
@@ -66,14 +57,15 @@ const COMPARE: Readonly<Record<FillOptions['verify'], Compare | undefined>> = {
  *
  * @throws BAD_ROWS, ABORTED and the errors of the connections
  */
-export async function fill(options: FillOptions): Promise<{ tables: FilledTable[]; unequal: Unequal[] }> {
-  const { source, lanes, moved, verify } = options
+export async function fill(options: FillOptions): Promise<Filled> {
+  const { source, lanes, moved, verify, file } = options
   const [first, second = first] = lanes
   const sizes = new Map<Moved, number>()
   for (const one of moved) sizes.set(one, await source.end.estimate(one))
   const before = await filledBefore(options)
   const todo = moved.filter((one) => !before.has(one)).sort((a, b) => weight(b, sizes) - weight(a, sizes))
   const large = new Set(todo.filter((one) => (sizes.get(one) ?? 0) > LARGE).map(({ to }) => nameOf(to)))
+  const bad = file && (await badRowsOf(options, file))
   const asides = await setAside(first, todo, large)
   const keys = asides.filter(({ aside }) => aside.kind === 'foreign key')
   const copied = new Map(todo.map((one) => [one, Promise.withResolvers<FilledTable>()]))
@@ -82,7 +74,7 @@ export async function fill(options: FillOptions): Promise<{ tables: FilledTable[
   const filling = async (signal: AbortSignal) => {
     for (const [one, { resolve }] of copied) {
       throwIfStopped(signal)
-      resolve(await fillTable({ ...options, signal }, first, one, sizes.get(one) ?? 0))
+      resolve(await fillTable({ ...options, signal }, first, one, sizes.get(one) ?? 0, bad))
     }
   }
   const building = async (signal: AbortSignal) => {
@@ -96,15 +88,16 @@ export async function fill(options: FillOptions): Promise<{ tables: FilledTable[
   const proving = async (lane: Lane, side: Side, signal: AbortSignal) => {
     for (const one of todo) {
       throwIfStopped(signal)
-      const found = await COMPARE[verify]?.(lane.end, one, side)
+      const found = await COMPARE[verify]?.(lane.end, bad?.without(one) ?? one, side)
       if (found !== undefined) digests[side].set(one, found)
     }
   }
 
-  if (first === second) {
-    // One connection does one thing after the other.
+  if (first === second || bad !== undefined) {
+    // One connection does one thing after the other; and what is set aside must be so before anything is built.
     const signal = options.signal ?? new AbortController().signal
     await filling(signal)
+    await bad?.setAsideByKeys()
     await building(signal)
     await build(options, first, keys, signal)
     await proving(source, 'from', signal)
@@ -127,22 +120,16 @@ export async function fill(options: FillOptions): Promise<{ tables: FilledTable[
       },
     ])
   }
-  const tables = await Promise.all(
-    moved.map(async (one): Promise<FilledTable> => {
-      const table = before.get(one) ?? (await copied.get(one)?.promise)
-      if (table === undefined) throw new Error(`${nameOf(one.from)} was not filled`)
-      return {
-        ...table,
-        ...(verify === 'full' && { digest: digests.to.get(one)?.digest ?? table.digest ?? '' }),
-      }
-    }),
-  )
-  const unequal = todo.flatMap((moved) => {
-    const [from, to] = [digests.from.get(moved), digests.to.get(moved)]
-    if (from === undefined || to === undefined) return []
-    return from.rows === to.rows && from.digest === to.digest ? [] : [{ moved, from, to }]
-  })
-  return { tables, unequal }
+  const tables: FilledTable[] = []
+  for (const one of moved) {
+    const table = before.get(one) ?? (await copied.get(one)?.promise)
+    if (table === undefined) throw new Error(`${nameOf(one.from)} was not filled`)
+    const rows = table.rows - (bad?.taken(one) ?? 0)
+    const digest = digests.to.get(one)?.digest
+    tables.push({ ...table, rows, ...(digest && { digest }) })
+  }
+  const unequal = todo.filter((one) => !isSame(digests.from.get(one), digests.to.get(one)))
+  return { tables, unequal, warnings: bad?.warnings ?? [] }
 }
 
 function weight(one: Moved, sizes: ReadonlyMap<Moved, number>): number {
@@ -187,7 +174,7 @@ async function filledBefore({ source, lanes, moved, signal }: FillOptions): Prom
     if (table === undefined) continue
     throwIfStopped(signal)
     const [from, to] = await Promise.all([source.end.digest(one, 'from'), end.digest(one, 'to')])
-    if (from.rows === to.rows && from.digest === to.digest) same.set(one, { ...table, digest: to.digest })
+    if (isSame(from, to)) same.set(one, { ...table, digest: to.digest })
   }
   return same
 }
@@ -243,6 +230,7 @@ async function fillTable(
   { database, end }: Lane,
   moved: Moved,
   expected: number,
+  bad: BadRows | undefined,
 ): Promise<FilledTable> {
   const start = performance.now()
   const table = nameOf(moved.to)
@@ -266,10 +254,14 @@ async function fillTable(
       if (performance.now() - told > TELL) tell()
     }
   }
-  const packets = counted(source.end.read(moved, database.dialect))
-  await end.write(moved, source.database.dialect, packets, () =>
-    write(`${FILLED}${table}`, { table, rows: sum.rows, bytes: sum.bytes, seconds: seconds() }),
-  )
+  const note = () =>
+    write(`${FILLED}${table}`, { table, rows: sum.rows, bytes: sum.bytes, seconds: seconds() })
+  try {
+    await end.write(moved, source.database.dialect, counted(source.end.read(moved, database.dialect)), note)
+  } catch (error) {
+    if (bad === undefined || !(error instanceof MigrateError) || error.code !== 'BAD_ROWS') throw error
+    sum.rows = await bad.copy(moved, note)
+  }
   tell()
   return { table, rows: sum.rows, bytes: sum.bytes, seconds: seconds() }
 }

@@ -2,7 +2,7 @@ import { MigrateError } from '../core/errors.ts'
 import { type Migration, readMigrations } from '../core/migrations.ts'
 import { convertSchema } from '../core/schema/convert/convert.ts'
 import { loadExpressions } from '../core/schema/convert/expressions.ts'
-import { nameOf, type Schema, type Table } from '../core/schema/model.ts'
+import { emptySchema, nameOf, type Schema, type Table } from '../core/schema/model.ts'
 import { createSchema } from '../core/schema/sql/ddl.ts'
 import { count, list } from '../core/text.ts'
 import { different, named } from '../core/transfer/plan.ts'
@@ -20,6 +20,7 @@ import {
 import { apply } from './apply.ts'
 import { takeBackup } from './backup.ts'
 import { NEXFLOW_MIGRATIONS } from './options.ts'
+import { withReplay } from './replay.ts'
 import type { TransferOptions } from './transfer.ts'
 
 /** What a target is filled with, and from where. */
@@ -156,6 +157,33 @@ const PLAIN: Readonly<Record<string, string>> = {
   numeric: 'numeric',
 }
 
+/** Tables that no migration makes, as the other database has them. */
+interface Outside {
+  /** All that is to be made, and nothing else. */
+  readonly made: Schema
+  readonly notes: readonly string[]
+}
+
+async function outsideOf(source: Schema, there: Schema, outside: readonly Table[]): Promise<Outside> {
+  const hints = Object.fromEntries(
+    outside.flatMap((table) =>
+      table.columns.flatMap(({ name, kind }) => {
+        const type = source.dialect === 'sqlite' ? PLAIN[kind] : undefined
+        return type === undefined ? [] : [[`${nameOf(table)}.${name}`, type]]
+      }),
+    ),
+  )
+  const { schema, notes } = convertSchema(source, there.dialect, await loadExpressions(), hints)
+  const types = source.dialect === 'postgres' && there.dialect === 'postgres'
+  const made = {
+    ...emptySchema(there.dialect),
+    enums: types ? schema.enums.filter((one) => named(there.enums, one) === undefined) : [],
+    domains: types ? schema.domains.filter((one) => named(there.domains, one) === undefined) : [],
+    tables: outside.flatMap((table) => named(schema.tables, table) ?? []),
+  }
+  return { made, notes: notes.filter((note) => outside.some((table) => note.includes(nameOf(table)))) }
+}
+
 /**
  * Makes the tables in the target that no migration has made, as the source has them.
  *
@@ -167,35 +195,53 @@ export async function makeOutside(
   outside: readonly Table[],
 ): Promise<readonly string[]> {
   if (outside.length === 0) return []
-  const hints = Object.fromEntries(
-    outside.flatMap((table) =>
-      table.columns.flatMap(({ name, kind }) => {
-        const type = source.dialect === 'sqlite' ? PLAIN[kind] : undefined
-        return type === undefined ? [] : [[`${nameOf(table)}.${name}`, type]]
-      }),
-    ),
-  )
-  const { schema, notes } = convertSchema(source, target.dialect, await loadExpressions(), hints)
-  const tables = outside.flatMap((table) => named(schema.tables, table) ?? [])
-  const there = await target.introspect()
-  const types = source.dialect === 'postgres' && target.dialect === 'postgres'
-  const made = createSchema({
-    ...there,
-    extensions: [],
-    enums: types ? schema.enums.filter((one) => named(there.enums, one) === undefined) : [],
-    domains: types ? schema.domains.filter((one) => named(there.domains, one) === undefined) : [],
-    sequences: [],
-    functions: [],
-    tables,
-    views: [],
-    triggers: [],
-  })
+  const { made, notes } = await outsideOf(source, await target.introspect(), outside)
   await target.transaction(async (run) => {
-    for (const text of made) await run({ file: 'transfer', text, own: true })
+    for (const text of createSchema(made)) await run({ file: 'transfer', text, own: true })
   })
-  const concerned = (note: string) => outside.some((table) => note.includes(nameOf(table)))
   return [
     `${count(outside.length, 'table')} of no migration made in ${target.name}: ${list(outside.map(nameOf))}`,
-    ...notes.filter(concerned),
+    ...notes,
   ]
+}
+
+/**
+ * What the target will be, or is: found out without changing it.
+ *
+ * @throws DIFFERENT, MISSING, SHADOW
+ */
+export async function plannedTarget(
+  source: Database,
+  target: Database,
+  options: TransferOptions,
+): Promise<{ schema: Schema; exists: boolean }> {
+  const applied = (await readHistory(source)).map(({ id }) => id)
+  const steps = await missingSteps(source, target, applied, options)
+  const exists = steps.length === 0
+  const schema = exists
+    ? await target.introspect()
+    : await withReplay(target.dialect, options, async (replay) => {
+        for (const id of applied) await replay.up(id)
+        return replay.schema()
+      })
+  const mine = await source.introspect()
+  const outside = mine.tables.filter(
+    (table) => table.virtual === undefined && named(schema.tables, table) === undefined,
+  )
+  if (outside.length === 0) return { schema, exists }
+  const { made } = await outsideOf(mine, schema, outside)
+  return { schema: { ...schema, tables: [...schema.tables, ...made.tables] }, exists }
+}
+
+/**
+ * Both must have the same migrations.
+ *
+ * @throws DIFFERENT
+ */
+export async function sameHistory(source: Database, target: Database): Promise<void> {
+  const [one = [], other = []] = await Promise.all(
+    [source, target].map(async (database) => (await readHistory(database)).map(({ id }) => id)),
+  )
+  const apart = [...one.filter((id) => !other.includes(id)), ...other.filter((id) => !one.includes(id))]
+  if (apart.length > 0) throw different(`only one of the two databases has ${list(apart)}`)
 }

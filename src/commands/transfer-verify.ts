@@ -1,5 +1,10 @@
+import { nameOf } from '../core/schema/model.ts'
 import type { Moved, Side } from '../core/transfer/moved.ts'
+import type { Digest } from '../database/end.ts'
+import { throwIfStopped } from '../database/lock.ts'
 import { hasKey, type Proof, type RowFound, type RowHash } from '../database/proof.ts'
+import type { TransferOptions } from './transfer.ts'
+import type { FilledTable } from './transfer-fill.ts'
 
 /** A row that is not the same on both sides. */
 export interface RowDifference {
@@ -27,6 +32,54 @@ export interface Differences {
   readonly total: number
   /** Whether all were looked at: of very many that differ it is not worth it. */
   readonly complete: boolean
+}
+
+/** What is asked of each side. */
+export const COMPARE: Readonly<
+  Record<
+    NonNullable<TransferOptions['verify']>,
+    ((proof: Proof, moved: Moved, side: Side) => Promise<Digest>) | undefined
+  >
+> = {
+  full: (proof, moved, side) => proof.digest(moved, side),
+  count: async (proof, moved, side) => ({ rows: await proof.count(moved, side), digest: '' }),
+  none: undefined,
+}
+
+export function isSame(one: Digest | undefined, other: Digest | undefined): boolean {
+  return one?.rows === other?.rows && one?.digest === other?.digest
+}
+
+/**
+ * Compares tables, both sides at once.
+ *
+ * @throws ABORTED
+ */
+export async function compareTables(
+  from: Proof,
+  to: Proof,
+  all: readonly Moved[],
+  { verify = 'full', signal }: Pick<TransferOptions, 'verify' | 'signal'>,
+): Promise<{ tables: FilledTable[]; unequal: Moved[] }> {
+  const tables: FilledTable[] = []
+  const unequal: Moved[] = []
+  for (const moved of all) {
+    throwIfStopped(signal)
+    const start = performance.now()
+    const [one, other] = await both(async (proof, side) => COMPARE[verify]?.(proof, moved, side), from, to)
+    if (!isSame(one, other)) unequal.push(moved)
+    const { rows = 0, digest } = one ?? {}
+    const seconds = (performance.now() - start) / 1000
+    tables.push({ table: nameOf(moved.from), rows, bytes: 0, seconds, ...(digest && { digest }) })
+  }
+  return { tables, unequal }
+}
+
+/** Rows of the tables that are not the same on both sides, some of each. */
+export async function pinned(from: Proof, to: Proof, unequal: readonly Moved[]): Promise<RowDifference[]> {
+  const found: RowDifference[] = []
+  for (const moved of unequal) found.push(...(await differences(from, to, moved)).rows)
+  return found
 }
 
 /** Rows of one side whose hashes are looked at, at a time. */

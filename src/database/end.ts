@@ -1,14 +1,21 @@
+import type { DatabaseSync } from 'node:sqlite'
+import type { ClientBase } from 'pg'
 import type { Dialect } from '../core/migrations.ts'
 import type { Named } from '../core/schema/model.ts'
 import type { Sql } from '../core/sql-error.ts'
-import type { Moved, Side } from '../core/transfer/moved.ts'
+import type { Bad, Into, Search, Server } from '../core/transfer/bad.ts'
+import type { Moved } from '../core/transfer/moved.ts'
+import type { Selection } from '../core/transfer/select.ts'
+import type { Database } from './database.ts'
+import type { Proof } from './proof.ts'
 
 /**
  * One end of a transfer. Between the two ends rows are what COPY BINARY is made of, without its header and trailer
  * (postgresql.org/docs/current/sql-copy.html, "Binary Format"): the number of fields, then each with its length.
  * Where the target is PostgreSQL, fields are of the target's types; where it is SQLite, they are `wireOf` the form.
  */
-export interface End {
+export interface End extends Proof {
+  readonly handle: Handle
   /** Does `work` while all that is read of it is of one moment, whoever writes meanwhile. */
   snapshot<T>(work: () => Promise<T>): Promise<T>
   /** Does `work` while nothing asks whether foreign keys hold: all tables are not filled at once. */
@@ -28,10 +35,23 @@ export interface End {
    * @throws BAD_ROWS
    */
   write(moved: Moved, from: Dialect, rows: AsyncIterable<Packet>, note: () => Sql): Promise<void>
-  /** The number of rows, and a digest of their canonical form that does not depend on their order. */
-  digest(moved: Moved, side: Side): Promise<Digest>
-  /** The number of rows. */
-  count(moved: Moved, side: Side): Promise<number>
+  /**
+   * Chooses rows, and those that they refer to, inside the snapshot.
+   *
+   * @returns by the names of tables, conditions for `Moved.rows`; a table without one is taken whole
+   * @throws USAGE
+   */
+  choose(selection: Selection): Promise<ReadonlyMap<string, string>>
+  /** Makes the secret of this run, by which values are masked, inside the snapshot. */
+  startMasks(): Promise<void>
+  /**
+   * The rows of a table that the target cannot take as they are, inside the snapshot. Nothing is written.
+   *
+   * @throws ABORTED
+   */
+  findBad(moved: Moved, into: Into, search: Search): Promise<readonly Bad[]>
+  /** What can be asked whether it takes a value, before it is sent. */
+  server(): Promise<Server | undefined>
   /**
    * What is set aside while tables are filled, and built again behind: foreign keys, indexes, triggers. In the order
    * in which it is to be done; of each table by itself, but for the foreign keys, which come last.
@@ -52,6 +72,17 @@ export interface End {
   /** The first row of the tables that refers to one that is not there, in a sentence; none if all is whole. */
   orphan(tables: readonly Named[]): Promise<string | undefined>
 }
+
+/** A connection to one of the databases. */
+export interface Lane {
+  readonly database: Database
+  readonly end: End
+}
+
+/** The driver's own handle, of one connection. */
+export type Handle =
+  | { readonly dialect: 'sqlite'; readonly native: DatabaseSync }
+  | { readonly dialect: 'postgres'; readonly client: ClientBase }
 
 /** Whole rows, and how many. */
 export interface Packet {

@@ -20,21 +20,16 @@ export interface Skipped {
   readonly reason: string
 }
 
-/** SQL that stands in the place of a column, in the source's dialect. */
-export type Replace = (table: Table, column: Column) => string | undefined
-
 /**
  * Finds for every table and column of the source its place in the target. Names are the same, or the same but for
  * case.
  *
- * @param replaced what a map or a mask puts in the place of a column
  * @throws DIFFERENT
  */
 export function planTransfer(
   source: Schema,
   target: Schema,
   chosen: readonly Table[] = source.tables,
-  replaced: Replace = () => undefined,
 ): TransferPlan {
   const tables = chosen.filter(({ partitionOf }) => partitionOf === undefined)
   const skipped = tables
@@ -47,7 +42,7 @@ export function planTransfer(
   const real = tables.filter(({ virtual }) => virtual === undefined)
   const pairs = real.map((from) => ({ from, to: named(target.tables, from) }))
   const outside = pairs.filter(({ to }) => to === undefined).map(({ from }) => from)
-  const context = { source, target, replaced }
+  const context = { source, target }
   const moved = pairs.flatMap(({ from, to }) => (to === undefined ? [] : [movedTable(from, to, context)]))
   return { moved, outside, skipped, warnings: moved.flatMap(roundedColumns) }
 }
@@ -55,7 +50,6 @@ export function planTransfer(
 interface Context {
   readonly source: Schema
   readonly target: Schema
-  readonly replaced: Replace
 }
 
 /** The one of the same name, or else of the same but for case; in the same schema. */
@@ -81,7 +75,7 @@ function movedTable(from: Table, to: Table, context: Context): Moved {
       if (column.generated !== undefined) return []
       throw different(`${nameOf(from)}.${column.name} is computed from others in the target`)
     }
-    return [movedColumn(from, column, place, context)]
+    return [movedColumn(column, place, context)]
   })
   const missing = to.columns.filter(
     (column) => column.generated === undefined && !columns.some(({ to: place }) => place === column),
@@ -92,17 +86,14 @@ function movedTable(from: Table, to: Table, context: Context): Moved {
   return { from, to, columns, key: keyOf(from) }
 }
 
-function movedColumn(table: Table, from: Column, to: Column, context: Context): MovedColumn {
-  const { source, target, replaced } = context
+function movedColumn(from: Column, to: Column, { source, target }: Context): MovedColumn {
   const [column, schema] = target.dialect === 'postgres' ? [to, target] : [from, source]
   const form = formBetween(source.dialect, target.dialect) ?? formOf(column, schema)
   const longest = target.dialect === 'postgres' ? longestOf(to, target) : undefined
-  const value = replaced(table, from)
   return {
     from,
     to,
     form,
-    ...(value !== undefined && { value }),
     ...(longest !== undefined && { longest }),
   }
 }

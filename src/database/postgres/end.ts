@@ -3,10 +3,14 @@ import { MigrateError } from '../../core/errors.ts'
 import type { Named } from '../../core/schema/model.ts'
 import type { Counter, End } from '../end.ts'
 import { setAside } from './aside.ts'
+import { findBad } from './bad.ts'
+import { choose } from './choose.ts'
 import { counters, countersSql } from './counters.ts'
-import { count, digest } from './digest.ts'
+import { count, proofOf } from './digest.ts'
 import { fromPostgres } from './errors.ts'
+import { startMasks } from './mask.ts'
 import { quoteTable, receive } from './receive.ts'
+import { serverOf } from './refused.ts'
 import { send, snapshot } from './send.ts'
 
 type Query = <T>(sql: string) => Promise<T[]>
@@ -22,13 +26,17 @@ export function endOf(client: ClientBase, query: Query, name: string): End {
     }
   }
   return {
+    ...proofOf(query),
+    handle: { dialect: 'postgres', client },
     snapshot: (work) => snapshot(client, work),
     // They are set aside.
     unchecked: (work) => work(),
     read: (moved, to) => send(client, moved, to),
     write: (moved, from, rows, note) => guarded(() => receive(client, moved, from, rows, note)),
-    digest: (moved, side) => guarded(() => digest(query, moved, side)),
-    count: (moved, side) => guarded(() => count(query, moved, side)),
+    choose: (selection) => choose(client, selection),
+    startMasks: () => startMasks(client),
+    findBad: (moved, into, search) => guarded(() => findBad(client, moved, into, search)),
+    server: () => serverOf(client),
     setAside: (tables, large) => setAside(query, tables, large),
     isEmpty: async (table) => (await query(`SELECT FROM ${quoteTable(table)} LIMIT 1`)).length === 0,
     estimate: async (moved) =>

@@ -4,20 +4,29 @@ import { quoteName } from '../../core/text.ts'
 import type { Moved } from '../../core/transfer/moved.ts'
 import type { End } from '../end.ts'
 import { setAside } from './aside.ts'
+import { findBad } from './bad.ts'
+import { choose } from './choose.ts'
 import { counters, countersSql } from './counters.ts'
-import { count, digest } from './digest.ts'
+import { count, proofOf } from './digest.ts'
+import { startMasks } from './mask.ts'
 import { receive } from './receive.ts'
 import { rowidOf, send, snapshot } from './send.ts'
 
 /** What a transfer does with a database of SQLite. */
 export function endOf(native: DatabaseSync): End {
   return {
+    ...proofOf(native),
+    handle: { dialect: 'sqlite', native },
     snapshot: (work) => snapshot(native, work),
     unchecked: (work) => unchecked(native, work),
     read: (moved, to) => send(native, moved, to),
     write: async (moved, from, rows, note) => receive(native, moved, from, rows, note),
-    digest: (moved, side) => digest(native, moved, side),
-    count: async (moved, side) => count(native, moved, side),
+    choose: (selection) => choose(native, selection),
+    startMasks: () => startMasks(native),
+    // Another database of SQLite takes every value as it is.
+    findBad: async (moved, into, search) =>
+      into.schema.dialect === 'sqlite' ? [] : findBad(native, moved, into, search),
+    server: async () => undefined,
     setAside: async (tables, large) => setAside(native, tables, large),
     isEmpty: async ({ name }) =>
       native.prepare(`SELECT 1 FROM main.${quoteName(name)} LIMIT 1`).get() === undefined,
