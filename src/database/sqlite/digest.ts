@@ -307,6 +307,7 @@ function visitBytes(
       at = end + 1
       continue
     }
+    if (fields.length === 0) at++
     for (let i = 0; i < fields.length; i++) {
       const field = fields[i]
       if (field === undefined) break
@@ -354,7 +355,7 @@ function rowidOf(native: DatabaseSync, { schema, name }: Moved['from']): string 
   const table = native
     .prepare('SELECT type, wr FROM pragma_table_list WHERE schema = ? AND name = ? COLLATE NOCASE')
     .get(schema || 'main', name)
-  if (table?.type === 'virtual' || table?.type === 'view' || table?.wr !== 0) return undefined
+  if (table?.type === 'virtual' || table?.type === 'view' || Number(table?.wr) !== 0) return undefined
   const columns = native
     .prepare('SELECT lower(name) AS name FROM pragma_table_xinfo(?, ?)')
     .all(name, schema || 'main')
@@ -391,7 +392,7 @@ function apart(columns: number, utf8: boolean): string {
  * @param rowid if a long row can be read by itself
  */
 function rowText({ columns }: Moved, rowid: string | undefined): string {
-  const usual = columns.map((column, i) => isUsual(`c${i}`, column))
+  const usual = ['true', ...columns.map((column, i) => isUsual(`c${i}`, column))]
   const plain = columns.map((column, i) => plainItem(`c${i}`, usualOf(column)))
   const any = columns.map((_, i) => anyItem(`c${i}`))
   const total = joined(
