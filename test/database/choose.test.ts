@@ -380,6 +380,21 @@ describe('3 SQLite', () => {
   })
 })
 
+test('3.5 SQLite: of so many rows that the table is better read once', () =>
+  withOpen((KINDS as [Kind])[0], async (open) => {
+    await open.exec(`CREATE TABLE a (n INTEGER PRIMARY KEY); CREATE TABLE b (n, x INTEGER PRIMARY KEY REFERENCES a) WITHOUT ROWID;
+      WITH RECURSIVE i (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM i WHERE n < 31000) INSERT INTO a SELECT n FROM i;
+      INSERT INTO b SELECT n, n FROM a`)
+    const { a = [], b = [] } = await chosen(open, { only: ['b'], limit: 30_500 })
+    assert.deepEqual([a.length, a[0], b.length, b[0]], [30_500, 501, 30_500, 501])
+    const conditions = await open.choose({ only: ['b'], limit: 30_500 })
+    assert.deepEqual([...conditions.keys()], ['a', 'b'])
+    for (const [table, condition] of conditions) {
+      const plan = await open.database.query(`EXPLAIN QUERY PLAN SELECT n FROM ${table} WHERE ${condition}`)
+      assert.match(String(plan[0]?.detail), /^SCAN/)
+    }
+  }))
+
 describe('4 PostgreSQL', () => {
   for (const kind of KINDS.filter(({ dialect }) => dialect === 'postgres')) {
     const taken = (script: string, wanted: Wanted) =>
