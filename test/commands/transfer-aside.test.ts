@@ -15,7 +15,7 @@ import { type Both, tableOf, withBoth } from '../transfer.ts'
 const UUID = (n: number) => `00000000-0000-4000-8000-${String(n).padStart(12, '0')}`
 
 const SQLITE = `
-  CREATE TABLE users (id TEXT PRIMARY KEY, name TEXT, active INTEGER, born TEXT, score, every, best TEXT);
+  CREATE TABLE users (id TEXT PRIMARY KEY, name TEXT, active INTEGER, born TEXT, score INTEGER, every, best TEXT);
   CREATE TABLE posts (id INTEGER PRIMARY KEY, user_id TEXT, parent INTEGER, body TEXT);
   CREATE TABLE notes (body TEXT);`
 const POSTGRES = `
@@ -102,7 +102,7 @@ const ALL = [
   'users rows 00000000-0000-4000-8000-000000002003: * new row for relation "users" violates check constraint "users_score_check"',
   'users rows 00000000-0000-4000-8000-000000002004: * invalid input syntax for type interval: "soon"',
   'users rows 00000000-0000-4000-8000-000000002005: name has a NUL, which no text of PostgreSQL holds',
-  'users rows 00000000400080000000000000002006: id is a uuid in another spelling than lower case with hyphens',
+  'users rows 00000000000040008000000000002006: id is a uuid in another spelling than lower case with hyphens',
 ]
 
 async function withAside<T>(both: Both, work: (path: string) => Promise<T>): Promise<T> {

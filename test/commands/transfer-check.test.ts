@@ -3,7 +3,7 @@ import { describe, test } from 'node:test'
 import { check } from '../../src/commands/transfer-check.ts'
 import type { Bad } from '../../src/core/transfer/bad.ts'
 import { SERVERS } from '../matrix.ts'
-import { withBoth } from '../transfer.ts'
+import { reversed, withBoth } from '../transfer.ts'
 
 const briefly = ({ table, columns, reason, count }: Bad) =>
   `${table}.${columns.join('+')} ${reason}: ${count}`
@@ -59,7 +59,11 @@ describe('transfer --check', () => {
           INSERT INTO parents VALUES (1, 'a', 'infinity', 'NaN', 1.5, 'NaN'), (2, 'A', '0044-03-15 BC', 'Infinity', 0.12345678901234567890, 1),
             (3, 'b', '12026-01-01', -0.0, 9223372036854775807, 1), (4, 'é', '9999-12-31 23:59:59+00', 0, 1e400, NULL), (5, 'É', NULL, NULL, 'NaN', 1e-400)`)
         const { sqlite, all } = await schemas()
-        const found = await check({ from: { dialect: 'postgres', client }, to: { schema: sqlite }, all })
+        const found = await check({
+          from: { dialect: 'postgres', client },
+          to: { schema: sqlite },
+          all: all.map(reversed),
+        })
         assert.equal(found.rows, 7)
         assert.deepEqual(found.bad.map(briefly).sort(), [
           'children.parent refers to no row of parents: 1',
