@@ -58,6 +58,16 @@ export function movedOf(to: Table, sqlite: Schema, postgres: Schema): Moved {
   return { from, to, columns, key: from.primaryKey?.columns ?? [] }
 }
 
+/** The way back. */
+export function reversed({ from, to, columns, key }: Moved): Moved {
+  return {
+    from: to,
+    to: from,
+    key,
+    columns: columns.map(({ from, to, form }) => ({ from: to, to: from, form })),
+  }
+}
+
 export function tableOf({ tables }: Schema, name: string): Table {
   const table = tables.find((one) => one.name === name)
   if (table === undefined) throw new Error(`no ${name}`)

@@ -214,16 +214,17 @@ export interface Careful {
  */
 export async function copyCarefully(careful: Careful): Promise<number> {
   const { native, client, moved, into, file, note, signal } = careful
-  const [{ entryOf: read, sendCarefully }, { receiveCarefully }] = await Promise.all([
+  const [{ entryReader, sendCarefully }, { receiveCarefully }] = await Promise.all([
     import('../database/sqlite/careful.ts'),
     import('../database/postgres/careful.ts'),
   ])
   const table = nameOf(moved.to)
   file.begin('rows', table)
-  return receiveCarefully(client, moved, 'sqlite', sendCarefully(native, moved, 'postgres'), note, {
+  const read = entryReader(native, moved, into)
+  return receiveCarefully(client, moved, 'sqlite', sendCarefully(native, moved, 'postgres', into), note, {
     refused: async (id, refusal) => {
       signal?.throwIfAborted()
-      const { problems, ...row } = read(native, moved, into, id)
+      const { problems, ...row } = read(id)
       const told = refusal && {
         ...(refusal.column !== undefined && { column: refusal.column }),
         reason: refusal.words,

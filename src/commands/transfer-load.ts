@@ -6,8 +6,6 @@ import type { Entry, Problem } from '../core/transfer/aside.ts'
 import { fits, precisionOf } from '../core/transfer/bad.ts'
 import { longestOf, typeBelow } from '../core/transfer/form.ts'
 import { type Database, withDatabase } from '../database/database.ts'
-import { causeCode } from '../database/postgres/errors.ts'
-import { isSqliteError } from '../database/sqlite/errors.ts'
 import type { Target } from '../database/target.ts'
 import { entryOf, linesOf, rewrite } from './transfer-aside.ts'
 
@@ -36,6 +34,7 @@ export interface Loaded {
 export async function load({ file, to, signal }: LoadOptions): Promise<Loaded> {
   return withDatabase(to, {}, async (database) => {
     const schema = await database.introspect()
+    const refused = await refusedOf(database)
     const tables = new Map(schema.tables.map((table) => [nameOf(table), table]))
     const counts = { loaded: 0, there: 0 }
     const left = new Map<number, readonly Problem[]>()
@@ -48,7 +47,7 @@ export async function load({ file, to, signal }: LoadOptions): Promise<Loaded> {
         const outcome =
           table === undefined
             ? [{ reason: `there is no table ${entry.table}` }]
-            : await insert(database, table, schema, entry)
+            : await insert(database, refused, table, schema, entry)
         if (typeof outcome === 'string') {
           left.delete(line)
           counts[outcome]++
@@ -111,8 +110,21 @@ function keep(file: string, left: ReadonlyMap<number, readonly Problem[]>): Load
   return kept.map(({ table, key, problems }) => ({ table, key, problems }))
 }
 
+/** How the errors of each database are told apart. */
+interface Refused {
+  isRefusal(error: unknown): boolean
+  isTaken(error: unknown): boolean
+}
+
+function refusedOf({ dialect }: Database): Promise<Refused> {
+  return dialect === 'sqlite'
+    ? import('../database/sqlite/refused.ts')
+    : import('../database/postgres/refused.ts')
+}
+
 async function insert(
   database: Database,
+  refused: Refused,
   table: Table,
   schema: Schema,
   { row }: Entry,
@@ -138,14 +150,14 @@ async function insert(
     await database.query('RELEASE SAVEPOINT nexflow_row')
     return 'loaded'
   } catch (error) {
-    if (!(error instanceof MigrateError) || !isRefusal(error)) throw error
+    if (!(error instanceof MigrateError) || !refused.isRefusal(error.cause)) throw error
     await database.query('ROLLBACK TO SAVEPOINT nexflow_row')
     const same = fields.map(({ column, value }, i) =>
       database.dialect === 'postgres'
         ? `${columns[i]}::text IS NOT DISTINCT FROM (${literal(database, value)}::${column?.type})::text`
         : `${columns[i]} IS ${literal(database, value)}`,
     )
-    if (isTaken(error)) {
+    if (refused.isTaken(error.cause)) {
       const found = await database.query(`SELECT 1 AS there FROM ${name} WHERE ${same.join(' AND ')}`)
       if (found.length > 0) return 'there'
     }
@@ -206,21 +218,6 @@ function trouble(column: Column, value: unknown, schema: Schema): string | undef
         : undefined
     }
   }
-}
-
-/** https://sqlite.org/rescode.html: a constraint, a type of a STRICT table, a value too large. */
-const SQLITE_REFUSALS = [19, 20, 18]
-
-/** Whether the database refused what the row holds. */
-function isRefusal(error: MigrateError): boolean {
-  if (isSqliteError(error.cause)) return SQLITE_REFUSALS.includes(error.cause.errcode & 0xff)
-  return /^(22|23|54|P0001|42804)/.test(causeCode(error) ?? '')
-}
-
-/** Whether it was for another row. */
-function isTaken(error: MigrateError): boolean {
-  if (isSqliteError(error.cause)) return [1555, 2067, 2579].includes(error.cause.errcode)
-  return causeCode(error) === '23505'
 }
 
 function wordsOf({ cause, message }: MigrateError): string {

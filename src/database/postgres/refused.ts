@@ -1,12 +1,16 @@
-import type pg from 'pg'
-import type { ClientBase } from 'pg'
+import type { ClientBase, DatabaseError } from 'pg'
 import type { Server } from '../../core/transfer/bad.ts'
 import { isServerError } from './errors.ts'
 
 /** Whether the server refused what a row holds, and not that anything was written at all. */
-export function isRefusal(error: unknown): error is pg.DatabaseError {
+export function isRefusal(error: unknown): error is DatabaseError {
   // postgresql.org/docs/current/errcodes-appendix.html: data, constraints, limits of a value, what a trigger raises.
   return isServerError(error) && /^(22|23|54|P0001|42804)/.test(error.code ?? '')
+}
+
+/** Whether another row has the values that must be unique. */
+export function isTaken(error: unknown): boolean {
+  return isServerError(error) && error.code === '23505'
 }
 
 /**

@@ -11,21 +11,28 @@ import { examplesOf, inner } from './values.ts'
 /** Forms of which equal values are equal in SQLite too, and only those. */
 const SAME: readonly Form[] = ['boolean', 'int2', 'int4', 'int8', 'float8', 'bytes', 'uuid', 'text']
 
+/** The field is one for all spellings of a moment. */
+const field = (value: string, column: MovedColumn) =>
+  `iif(${value} IS NULL, NULL, ${fieldSql(column, value, 'postgres')})`
+
 /** What equal values of a form have in common; nothing where only the target compares them. */
 const CANONICAL: Partial<Record<Form, (value: string, column: MovedColumn) => string>> = {
-  float4: (value) => `nexflow_round(${value})`,
-  numeric: (value) => `nexflow_decimal(${value})`,
-  timestamptz: (value, column) => `(${fieldSql(column, value, 'postgres')})`,
-  timestamp: (value, column) => `(${fieldSql(column, value, 'postgres')})`,
-  date: (value, column) => `(${fieldSql(column, value, 'postgres')})`,
-  time: (value, column) => `(${fieldSql(column, value, 'postgres')})`,
+  float4: (value) => `iif(${value} IS NULL, NULL, nexflow_round(${value}))`,
+  numeric: (value) => `iif(${value} IS NULL, NULL, nexflow_decimal(${value}))`,
+  timestamptz: field,
+  timestamp: field,
+  date: field,
+  time: field,
 }
 
 /** A value as the target compares it, in SQL; nothing where only the target can say. */
 function canonical(column: MovedColumn, value: string, into: Into, { server }: Search): string | undefined {
   const { form, to } = column
   const type = baseName(typeBelow(to, into.schema))
-  if (type === 'citext') return server?.foldsAll === true ? `nexflow_fold(${value})` : `lower(${value})`
+  if (type === 'citext')
+    return server?.foldsAll === true
+      ? `iif(${value} IS NULL, NULL, nexflow_fold(${value}))`
+      : `lower(${value})`
   if (type === 'character') return `rtrim(${value}, ' ')`
   return SAME.includes(form) ? `${value} COLLATE BINARY` : CANONICAL[form]?.(value, column)
 }

@@ -203,9 +203,13 @@ export function judges({ columns }: Moved, into: Into): Judge[] {
   })
 }
 
-/** Registers what the reasons' SQL calls, and what the fields' does. */
+const registered = new WeakSet<DatabaseSync>()
+
+/** Registers what the reasons' SQL calls, and what the fields' does; once, as it cannot be done while one is at work. */
 export function registerJudges(native: DatabaseSync): void {
   registerOdd(native)
+  if (registered.has(native)) return
+  registered.add(native)
   const register = (name: string, give: (...values: readonly unknown[]) => string | number | null) =>
     native.function(name, { deterministic: true, useBigIntArguments: true, varargs: true }, give)
   register('nexflow_json', (value) => Number(isJson(value)))

@@ -141,8 +141,12 @@ const ODD: Readonly<Record<string, Odd>> = {
   },
 }
 
-/** Registers what the fields' SQL calls. */
+const registered = new WeakSet<DatabaseSync>()
+
+/** Registers what the fields' SQL calls; once, as it cannot be done while a statement is at work. */
 export function registerOdd(native: DatabaseSync): void {
+  if (registered.has(native)) return
+  registered.add(native)
   for (const [name, give] of Object.entries(ODD)) {
     native.function(name, { deterministic: true, useBigIntArguments: true }, (value) => give(value))
   }
