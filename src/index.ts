@@ -4,6 +4,7 @@ import type { ParityOptions, ParityResult } from './commands/parity.ts'
 import type { PlanOptions, PlanResult } from './commands/plan.ts'
 import type { SchemaOptions, SchemaResult } from './commands/schema.ts'
 import type { TransferOptions, TransferResult } from './commands/transfer.ts'
+import type { TransferLoadOptions, TransferLoadResult } from './commands/transfer-load.ts'
 import type { TranslateOptions, TranslateResult } from './commands/translate.ts'
 import type { TypesOptions, TypesResult } from './commands/types.ts'
 import type { VerifyOptions, VerifyResult } from './commands/verify.ts'
@@ -55,7 +56,10 @@ export {
   stashList,
 } from './commands/stash.ts'
 export { type StatusResult, status } from './commands/status.ts'
-export type { TransferOptions, TransferResult } from './commands/transfer.ts'
+export type { TransferEnd, TransferOptions, TransferResult } from './commands/transfer.ts'
+export type { FilledTable } from './commands/transfer-fill.ts'
+export type { TransferLoadOptions, TransferLoadResult } from './commands/transfer-load.ts'
+export type { RowDifference, ValueDifference } from './commands/transfer-verify.ts'
 export type { TranslateOptions, TranslateResult } from './commands/translate.ts'
 export type { TypesOptions, TypesResult } from './commands/types.ts'
 export { type UpOptions, type UpResult, up } from './commands/up.ts'
@@ -119,6 +123,9 @@ export type { AcceptedPair, Exception, Pair } from './core/schema/pairs.ts'
 export type { RowChange } from './core/schema/rows/row-changes.ts'
 export type { RenameQuestion } from './core/schema/wanted.ts'
 export { bytesText, count, didYouMean } from './core/text.ts'
+export type { Entry as AsideEntry } from './core/transfer/aside.ts'
+export type { Bad } from './core/transfer/bad.ts'
+export type { Skipped } from './core/transfer/plan.ts'
 export type { Blocker } from './database/patience.ts'
 export { type GivenBack, type Stash, stashLabel } from './database/stash.ts'
 
@@ -189,6 +196,17 @@ export async function schema(options?: SchemaOptions): Promise<SchemaResult> {
  */
 export async function transfer(options: TransferOptions): Promise<TransferResult> {
   return (await import('./commands/transfer.ts')).transfer(options)
+}
+
+/**
+ * Inserts the rows of a file that were set aside and have been mended. Those that the target does not take stay in the
+ * file, with the reasons; the others are removed from it, and the file with the last. Done twice it changes nothing.
+ *
+ * @throws USAGE, BAD_ROWS if a line is no row, ABORTED, and the codes of the connection: CONFIG, CONNECTION,
+ *   AUTHENTICATION, PERMISSION, READ_ONLY, NOT_A_DATABASE, BUSY, DATABASE
+ */
+export async function transferLoad(options: TransferLoadOptions): Promise<TransferLoadResult> {
+  return (await import('./commands/transfer-load.ts')).load(options)
 }
 
 /**

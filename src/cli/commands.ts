@@ -22,7 +22,6 @@ import {
   stashDrop,
   stashList,
   status,
-  type TransferOptions,
   translate,
   types,
   up,
@@ -54,6 +53,8 @@ import { stopSignal } from './stop.ts'
 /** An option of the command line: what stands behind it, if anything, and what it does. */
 export interface Option {
   readonly value?: string
+  /** It may be given more than once. */
+  readonly many?: true
   readonly does: string
 }
 
@@ -107,10 +108,10 @@ const SHADOW = {
 const BACKUP = { does: 'take a backup before the first migration' }
 
 /** The values of the options, as the command line gives them. */
-export type Values = Readonly<Record<string, string | boolean | undefined>>
+export type Values = Readonly<Record<string, string | boolean | readonly (string | boolean)[] | undefined>>
 
 /** What a command gives back: the library's result, the same for people, and an exit status. */
-interface Outcome {
+export interface Outcome {
   readonly result: object
   readonly text: string
   readonly status?: number
@@ -458,15 +459,31 @@ export const COMMANDS: Readonly<Record<string, Command>> = {
       from: { value: 'URL', does: 'the source, which is only read' },
       to: { value: 'URL', does: 'the target: new, empty, or migrated and without rows' },
       verify: { value: 'full|count|none', does: 'how both sides are compared (default full)' },
+      check: { does: 'write nothing; exit with 3 if there are rows that the target cannot take' },
+      'verify-only': { does: 'only compare what was moved before; exit with 3 if it differs' },
       resume: { does: 'go on with a transfer that was interrupted' },
       replace: { does: 'in the place of the rows that the target holds, after a backup of it' },
+      bad: {
+        value: 'stop|rows-to FILE',
+        does: 'rows that PostgreSQL cannot take: stop at the first (default), or set them aside in FILE',
+      },
+      load: { value: 'FILE', does: 'only load rows that were set aside in FILE and have been mended' },
+      only: { value: 'TABLES', does: 'only these, such as users,messages, and what they refer to' },
+      exclude: { value: 'TABLES', does: 'not these' },
+      where: {
+        value: 'TABLE=SQL',
+        does: 'only the rows that fulfil this, and what they refer to',
+        many: true,
+      },
+      limit: { value: 'N', does: 'so many rows of each table, and what they refer to' },
+      map: { value: 'TABLE.COLUMN=SQL', does: 'move the value of this instead', many: true },
+      mask: { value: 'TABLE.COLUMN=hash|null|empty', does: 'hide what the column holds', many: true },
+      shadow: { ...SHADOW, does: 'check: the PostgreSQL server to make a shadow database on' },
       'lock-timeout': LOCK_TIMEOUT,
     },
     run: async (words, values, onProgress) => {
-      atMost(0, words)
-      const { showTransfer, transferText } = await import('./transfer.ts')
-      const result = await showTransfer(await transferOptions(values), values.quiet === true, onProgress)
-      return { result, text: transferText(result), status: result.ok ? 0 : 3 }
+      const { runTransfer } = await import('./transfer.ts')
+      return runTransfer(words, values, onProgress)
     },
   },
   backup: {
@@ -525,7 +542,7 @@ export const COMMANDS: Readonly<Record<string, Command>> = {
 }
 
 /** Sentences that people must see. */
-const WARN = { info: () => {}, warn: (message: string) => tell(`warning: ${message}\n`) }
+export const WARN = { info: () => {}, warn: (message: string) => tell(`warning: ${message}\n`) }
 
 const SILENT = { info: () => {}, warn: () => {} }
 
@@ -549,40 +566,13 @@ function formatOf({ format = 'text', json }: Values): (typeof FORMATS)[number] {
 }
 
 /** Where the config file puts backups. */
-function placeOf({ dir, keep }: Settings['backup'] = {}): BackupPlace {
+export function placeOf({ dir, keep }: Settings['backup'] = {}): BackupPlace {
   return { ...(dir !== undefined && { dir }), ...(keep !== undefined && { keep }) }
 }
 
-function lockTimeout(values: Values) {
+export function lockTimeout(values: Values) {
   const seconds = values['lock-timeout']
   return seconds === undefined ? {} : { lockTimeout: 1000 * Number(seconds) }
-}
-
-/** The options of `transfer`. */
-async function transferOptions(values: Values): Promise<TransferOptions> {
-  const { from, to, verify } = values
-  if (typeof from !== 'string' || typeof to !== 'string') {
-    throw usage('transfer needs --from and --to', 'such as --from sqlite:./data/nexflow.db --to postgres://…')
-  }
-  const { dir, backup: place } = await settings(values)
-  if (values.replace === true) {
-    await ask(
-      'transfer --replace puts the rows of the source in the place of those of the target',
-      values.yes === true,
-    )
-  }
-  return {
-    from,
-    to,
-    signal: stopSignal(),
-    ...(dir !== undefined && { migrations: dir }),
-    ...(verify !== undefined && { verify: verify as NonNullable<TransferOptions['verify']> }),
-    ...lockTimeout(values),
-    resume: values.resume === true,
-    replace: values.replace === true,
-    backup: placeOf(place),
-    logger: WARN,
-  }
 }
 
 /** How it waits for other sessions: what the command line says goes before the config file. */
@@ -639,7 +629,7 @@ async function wanted(values: Values): Promise<Partial<WantedOptions>> {
   }
 }
 
-function settings(values: Values) {
+export function settings(values: Values) {
   const { database, dir, config, shadow } = values
   const given = { database, dir, config, shadow }
   return loadSettings(Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined)))
@@ -712,7 +702,7 @@ function change(words: readonly string[], values: Values) {
   }
 }
 
-function atMost(most: number, words: readonly string[]): void {
+export function atMost(most: number, words: readonly string[]): void {
   if (words.length > most) throw usage(`"${words[most]}" is one word too many`)
 }
 

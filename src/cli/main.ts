@@ -65,13 +65,12 @@ function parse(argv: readonly string[]): { name: string | undefined; words: stri
 }
 
 function parseAll(argv: readonly string[], options: Readonly<Record<string, Option>>) {
-  const types: Record<string, { type: 'string' | 'boolean' }> = {}
-  for (const [name, { value }] of Object.entries(options))
-    types[name] = { type: value ? 'string' : 'boolean' }
+  const types: Record<string, { type: 'string' | 'boolean'; multiple: boolean }> = {}
+  for (const [name, { value, many = false }] of Object.entries(options))
+    types[name] = { type: value ? 'string' : 'boolean', multiple: many }
   try {
     const { positionals, values } = parseArgs({ args: [...argv], options: types, allowPositionals: true })
-    // None of them is `multiple`, so none is an array.
-    return { positionals, values: values as Values }
+    return { positionals, values }
   } catch (error) {
     const [words = ''] = (error as Error).message.split('\n')
     const unknown = /^Unknown option '(.+?)'/.exec(words)?.[1]

@@ -1,13 +1,17 @@
-import { styleText } from 'node:util'
 import {
   bytesText,
   count,
   type ProgressEvent,
+  type TransferLoadResult,
   type TransferOptions,
   type TransferResult,
   transfer,
+  transferLoad,
 } from '../index.ts'
+import { ask } from './ask.ts'
+import { atMost, lockTimeout, type Outcome, placeOf, settings, usage, type Values, WARN } from './commands.ts'
 import { durationText, number, paint } from './output.ts'
+import { stopSignal } from './stop.ts'
 
 /** Milliseconds between two pictures on a terminal, and two lines where each stays. */
 const OFTEN = 100
@@ -56,24 +60,111 @@ export function tableProgress(stream: NodeJS.WriteStream, now = () => performanc
   }
 }
 
-/** Moves, and shows it. */
-export async function showTransfer(
-  options: TransferOptions,
-  quiet: boolean,
+/** The command: moves, checks, compares, or loads rows that were set aside. */
+export async function runTransfer(
+  words: readonly string[],
+  values: Values,
   onProgress: (event: ProgressEvent) => void,
-): Promise<TransferResult> {
+): Promise<Outcome> {
+  if (values.load !== undefined) {
+    atMost(0, words)
+    const result = await transferLoad({
+      file: String(values.load),
+      to: endOf(values, 'to'),
+      signal: stopSignal(),
+    })
+    return { result, text: loadText(result), status: result.left.length > 0 ? 3 : 0 }
+  }
+  const options = await optionsOf(words, values)
   const live = tableProgress(process.stderr)
   try {
-    return await transfer({
+    const result = await transfer({
       ...options,
       onProgress: (event) => {
-        if (event.type !== 'rows') onProgress(event)
-        else if (!quiet) live.on(event)
+        if (event.type === 'rows') {
+          if (values.quiet !== true) live.on(event)
+        } else if (event.type !== 'building') onProgress(event)
       },
     })
+    live.clear()
+    return { result, text: transferText(result, options), status: result.ok ? 0 : 3 }
   } finally {
     live.clear()
   }
+}
+
+function endOf(values: Values, name: 'from' | 'to'): string {
+  const url = values[name]
+  if (typeof url === 'string') return url
+  throw usage(`transfer needs --${name}`, 'such as --from sqlite:./data/nexflow.db --to postgres://…')
+}
+
+async function optionsOf(words: readonly string[], values: Values): Promise<TransferOptions> {
+  const { dir, shadow, backup, transfer: said = {} } = await settings(values)
+  const badTo = badFile(words, values)
+  const { verify, limit } = values
+  const map = { ...said.map, ...pairsOf(values, 'map') }
+  const mask = { ...said.mask, ...pairsOf(values, 'mask') }
+  const exclude = [...(said.exclude ?? []), ...listOf(values, 'exclude')]
+  const ends = { from: endOf(values, 'from'), to: endOf(values, 'to') }
+  if (values.replace === true) {
+    await ask(
+      'transfer --replace puts the rows of the source in the place of those of the target',
+      values.yes === true,
+    )
+  }
+  return {
+    ...ends,
+    signal: stopSignal(),
+    logger: WARN,
+    ...(dir !== undefined && { migrations: dir }),
+    ...(shadow !== undefined && { shadow }),
+    ...(verify !== undefined && { verify: verify as NonNullable<TransferOptions['verify']> }),
+    ...lockTimeout(values),
+    check: values.check === true,
+    verifyOnly: values['verify-only'] === true,
+    resume: values.resume === true,
+    replace: values.replace === true,
+    backup: placeOf(backup),
+    ...(badTo !== undefined && { badTo }),
+    ...(values.only !== undefined && { only: listOf(values, 'only') }),
+    ...(exclude.length > 0 && { exclude }),
+    where: pairsOf(values, 'where'),
+    ...(limit !== undefined && { limit: Number(limit) }),
+    map,
+    mask,
+  }
+}
+
+/** The FILE of `--bad rows-to FILE`. */
+function badFile([file, ...more]: readonly string[], { bad }: Values): string | undefined {
+  atMost(0, more)
+  if (bad === 'rows-to' && file !== undefined) return file
+  if (bad === 'rows-to') throw usage('--bad rows-to needs a FILE', 'such as --bad rows-to bad.jsonl')
+  if (bad !== undefined && bad !== 'stop') throw usage(`--bad is ${bad}`, 'write stop, or rows-to FILE')
+  atMost(0, file === undefined ? [] : [file])
+  return undefined
+}
+
+function listOf(values: Values, name: string): string[] {
+  return values[name] === undefined
+    ? []
+    : String(values[name])
+        .split(',')
+        .map((word) => word.trim())
+}
+
+/** `NAME=VALUE`, any number of them. */
+function pairsOf(values: Values, name: string): Record<string, string> {
+  const given = values[name]
+  const words = Array.isArray(given) ? given.map(String) : []
+  return Object.fromEntries(
+    words.map((word) => {
+      const at = word.indexOf('=')
+      if (at > 0) return [word.slice(0, at), word.slice(at + 1)]
+      throw usage(`--${name} cannot read "${word}"`, `write --${name} NAME=…`)
+    }),
+  )
 }
 
 const PROVEN: Readonly<Record<TransferResult['verify'], string>> = {
@@ -82,26 +173,82 @@ const PROVEN: Readonly<Record<TransferResult['verify'], string>> = {
   none: 'nothing was compared',
 }
 
-export function transferText(result: TransferResult): string {
-  const { from, to, ok, verify, tables, rows, bytes, seconds, outside, skipped, warnings, backup } = result
+/** Rows of a report that are shown of each kind. */
+const MOST = 20
+
+/** What came of a transfer, for people. */
+export function transferText(result: TransferResult, { check, verifyOnly }: TransferOptions): string {
+  const { from, to, ok, verify, tables, rows, bytes, seconds, skipped, warnings, backup, aside } = result
   const warning = paint('yellow', 'warning', process.stdout)
+  const done = check ? 'looked at in' : verifyOnly ? 'compared with those of' : 'moved from'
+  const where = check ? from.database : `${from.database} to ${to.database}`
+  const size = bytes === 0 ? '' : ` (${bytesText(bytes)})`
+  const differ = verifyOnly ? '' : ': the target stays marked as incomplete'
+  const verdict = check
+    ? ok
+      ? 'the target can take every row as it is'
+      : `${count(sum(result.bad.map((one) => one.count)), 'value')} that the target cannot take as they are`
+    : ok
+      ? PROVEN[verify]
+      : `the two sides differ${differ}`
   return [
     ...(backup === undefined ? [] : [`backup: ${backup}`]),
-    ...aligned(
-      tables.map(({ table, rows, bytes, seconds, digest }) => [
-        table,
-        `${number(rows)} rows`,
-        bytesText(bytes),
-        `${seconds.toFixed(1)} s`,
-        digest ?? '',
-      ]),
-    ),
+    ...aligned(tables.map((table) => tableCells(table))),
+    ...result.bad.flatMap(badText),
+    ...result.differences.slice(0, MOST).map(differenceLine),
     ...warnings.map((message) => `${warning}: ${message}`),
     ...skipped.map(({ table, reason }) => `${warning}: ${table} was not moved: ${reason}`),
-    ...(outside.length === 0
-      ? []
-      : [`${count(outside.length, 'table')} of no migration were made in the target`]),
-    `${count(rows, 'row')} (${bytesText(bytes)}) moved from ${from.database} to ${to.database} in ${seconds.toFixed(1)} s`,
-    ok ? PROVEN[verify] : styleText('red', 'the two sides differ: the target stays marked as incomplete'),
+    ...(aside === undefined ? [] : asideText(aside)),
+    `${count(rows, 'row')}${size} ${done} ${where} in ${seconds.toFixed(1)} s`,
+    ok ? verdict : paint('red', verdict, process.stdout),
+  ].join('\n')
+}
+
+function sum(numbers: readonly number[]): number {
+  return numbers.reduce((all, one) => all + one, 0)
+}
+
+function tableCells({ table, rows, bytes, seconds, digest }: TransferResult['tables'][number]): string[] {
+  return [
+    table,
+    `${number(rows)} rows`,
+    bytes === 0 ? '' : bytesText(bytes),
+    `${seconds.toFixed(1)} s`,
+    ...(digest === undefined ? [] : [digest]),
+  ]
+}
+
+function badText({ table, columns, reason, count: n, examples }: TransferResult['bad'][number]): string[] {
+  const shown = examples.map(({ key, value }) => {
+    const keys = Object.entries(key).map(([name, value]) => `${name} = ${value}`)
+    return `  ${value}${keys.length === 0 ? '' : ` where ${keys.join(', ')}`}`
+  })
+  return [`${table}.${columns.join(', ')}: ${count(n, 'row')}: ${reason}`, ...shown]
+}
+
+function differenceLine({ table, key, change, columns = [] }: TransferResult['differences'][number]): string {
+  const keys = Object.entries(key ?? {}).map(([name, value]) => `${name} = ${value}`)
+  const values = columns.map(({ name, from, to }) => `${name}: ${from ?? 'NULL'} and ${to ?? 'NULL'}`)
+  const what = { missing: 'is missing in the target', extra: 'is only in the target', different: 'differs' }
+  return [`${table} (${keys.join(', ')}) ${what[change]}`, ...values].join('; ')
+}
+
+function asideText({ file, rows }: NonNullable<TransferResult['aside']>): string[] {
+  const tables = Object.entries(rows).filter(([, n]) => n > 0)
+  if (tables.length === 0) return [`no row was set aside`]
+  return [
+    ...tables.map(([table, n]) => `${table}: ${count(n, 'row')} set aside`),
+    `they are in ${file}: mend them, and load them with: nexflow-migrate transfer --load ${file} --to …`,
+  ]
+}
+
+function loadText({ loaded, there, left }: TransferLoadResult): string {
+  return [
+    ...left.slice(0, MOST).map(({ table, key, problems }) => {
+      const keys = Object.entries(key).map(([name, value]) => `${name} = ${String(value)}`)
+      const words = problems.map(({ column, reason }) => [column, reason].filter(Boolean).join(' '))
+      return `${table} (${keys.join(', ')}): ${words.join('; ')}`
+    }),
+    `${count(loaded, 'row')} loaded, ${there} there already, ${left.length} left in the file`,
   ].join('\n')
 }

@@ -9,14 +9,14 @@ import { type Database, withDatabase } from '../database/database.ts'
 import type { Target } from '../database/target.ts'
 import { entryOf, linesOf, rewrite } from './transfer-aside.ts'
 
-export interface LoadOptions {
+export interface TransferLoadOptions {
   /** The file of rows that were set aside. */
   readonly file: string
   readonly to: Target
   readonly signal?: AbortSignal
 }
 
-export interface Loaded {
+export interface TransferLoadResult {
   /** Rows that were inserted. */
   readonly loaded: number
   /** Rows that were in the target already, equal in every column. */
@@ -31,7 +31,7 @@ export interface Loaded {
  *
  * @throws BAD_ROWS if a line is no row, ABORTED, and the errors of the connection
  */
-export async function load({ file, to, signal }: LoadOptions): Promise<Loaded> {
+export async function load({ file, to, signal }: TransferLoadOptions): Promise<TransferLoadResult> {
   return withDatabase(to, {}, async (database) => {
     const schema = await database.introspect()
     const refused = await refusedOf(database)
@@ -94,7 +94,7 @@ async function begin({ dialect, query }: Database): Promise<void> {
 }
 
 /** Leaves in the file what was not loaded. */
-function keep(file: string, left: ReadonlyMap<number, readonly Problem[]>): Loaded['left'] {
+function keep(file: string, left: ReadonlyMap<number, readonly Problem[]>): TransferLoadResult['left'] {
   const kept: Entry[] = []
   const lines = function* () {
     for (const [line, entry] of entriesOf(file)) {

@@ -136,6 +136,8 @@ function checkOptions(options: TransferOptions): void {
   const only = { '--check': check, '--verify-only': verifyOnly, '--resume': resume, '--replace': replace }
   const given = Object.entries(only).flatMap(([name, value]) => (value ? [name] : []))
   if (given.length > 1) throw refuse(`${given.join(' and ')} cannot be given together`, 'give one of them')
+  if (verifyOnly && Object.values(options.mask ?? {}).includes('hash'))
+    throw refuse('what was masked by a hash cannot be compared later', 'leave out its tables with --exclude')
   if (badTo !== undefined && (check || verifyOnly))
     throw refuse(`--bad sets rows aside, and ${given[0]} moves none`, 'leave out one of them')
 }
