@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
 import { appendFileSync, existsSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { DatabaseSync } from 'node:sqlite'
 import { describe, test } from 'node:test'
 import {
   copyCarefully,
@@ -8,8 +9,10 @@ import {
   withRowsFile,
 } from '../../src/commands/transfer-aside.ts'
 import { load } from '../../src/commands/transfer-load.ts'
+import type { Schema } from '../../src/core/schema/model.ts'
 import type { Entry } from '../../src/core/transfer/aside.ts'
-import { SERVERS } from '../matrix.ts'
+import { withDatabase } from '../../src/database/database.ts'
+import { SERVERS, withFolder } from '../matrix.ts'
 import { type Both, tableOf, withBoth } from '../transfer.ts'
 
 const UUID = (n: number) => `00000000-0000-4000-8000-${String(n).padStart(12, '0')}`
@@ -70,7 +73,6 @@ async function setAside({ client, schemas }: Both, file: RowsFile, note = ''): P
 }
 
 async function inEmptyCopy(client: Both['client']) {
-  const { withDatabase } = await import('../../src/database/database.ts')
   await client.query(`CREATE SCHEMA copy; SET search_path = copy; ${POSTGRES}; ${KEYS}`)
   try {
     return await withDatabase(client, {}, (database) => database.introspect())
@@ -236,3 +238,58 @@ for (const server of SERVERS) {
     })
   })
 }
+
+describe('rows set aside, in SQLite', () => {
+  test('1 duplicates and orphans are taken out by the rules of the target, and loaded when they are mended', async () => {
+    await withFolder(async (folder) => {
+      const native = new DatabaseSync(`${folder}/app.db`, { enableForeignKeyConstraints: false })
+      native.exec(`
+        CREATE TABLE parents (id INTEGER PRIMARY KEY, code TEXT COLLATE NOCASE, data BLOB) ;
+        CREATE TABLE children (a TEXT, b INTEGER REFERENCES parents (id), PRIMARY KEY (a, b)) WITHOUT ROWID;
+        INSERT INTO parents VALUES (1, 'a', x'00'), (2, 'A', x'01'), (3, NULL, NULL), (4, NULL, NULL);
+        INSERT INTO children VALUES ('x', 1), ('y', 2), ('z', 9)`)
+      const schema = await withDatabase(native, {}, (database) => database.introspect())
+      const wanted: Schema = {
+        ...schema,
+        tables: schema.tables.map((table) =>
+          table.name === 'parents' ? { ...table, uniques: [{ columns: ['code'] }] } : table,
+        ),
+      }
+      const all = schema.tables.map((table) => ({
+        from: table,
+        to: table,
+        key: table.primaryKey?.columns ?? [],
+        columns: table.columns.map((column) => ({ from: column, to: column, form: 'any' as const })),
+      }))
+      const path = `${folder}/bad.jsonl`
+      await withRowsFile(path, false, async (file) => {
+        const target = { dialect: 'sqlite', native } as const
+        assert.equal(await setAsideByKeys({ target, schema: wanted, all, file, note: '' }), 3)
+      })
+      assert.deepEqual(entriesIn(path).map(briefly).sort(), [
+        'children keys y,2: b refers to no row of parents',
+        'children keys z,9: b refers to no row of parents',
+        'parents keys 2: code is there in another row already',
+      ])
+      native.close()
+      // The children before their parent.
+      const lines = entriesIn(path).map((entry) => JSON.stringify(entry))
+      writeFileSync(path, `${lines.reverse().join('\n')}\n`)
+      const { loaded, left } = await load({ file: path, to: `sqlite:${folder}/app.db` })
+      assert.equal(loaded, 2)
+      assert.deepEqual(left, [
+        { table: 'children', key: { a: 'z', b: 9 }, problems: [{ reason: 'FOREIGN KEY constraint failed' }] },
+      ])
+      const again = new DatabaseSync(`${folder}/app.db`)
+      assert.deepEqual(
+        { ...again.prepare('SELECT id, code, hex(data) AS data FROM parents WHERE id = 2').get() },
+        {
+          id: 2,
+          code: 'A',
+          data: '01',
+        },
+      )
+      again.close()
+    })
+  })
+})
