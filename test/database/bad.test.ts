@@ -225,7 +225,10 @@ async function outcome({ native, client }: Both, moved: Moved): Promise<unknown>
     // The server is only asked where there is something to ask.
     const packets: Packet[] = []
     for await (const packet of send(native, moved, 'postgres')) packets.push(packet)
-    await receive(client, moved, 'sqlite', Readable.from(packets), '')
+    await receive(client, moved, 'sqlite', Readable.from(packets), () => ({
+      file: 'test',
+      text: '',
+    }))
     return undefined
   } catch (error) {
     return error
