@@ -52,6 +52,50 @@ export interface Walked {
   readonly rows: number
 }
 
+/** In a source: what is written to it is noted, so that it can be followed. */
+export interface Log {
+  /** Another one has another. */
+  readonly log: string
+  /** ISO 8601, UTC. */
+  readonly since: string
+  /** A checksum of the schema that it is of. */
+  readonly schema: string
+}
+
+/** In a source: the application was switched over, and nothing is written to it any more. */
+export interface Switched {
+  /** The target's name, without a password. */
+  readonly to: string
+  /** ISO 8601, UTC. */
+  readonly at: string
+  /** The log that ended with it. */
+  readonly log?: string
+}
+
+/** In a target: how far it has followed its source. */
+export interface Following {
+  readonly log: string
+  /** The last row of the log that is done with. */
+  readonly seq: number
+  /** Foreign keys that are only checked at a commit meanwhile, and as they are to be again. */
+  readonly foreignKeys: readonly LooseKey[]
+  /** SQL that enables triggers again which are silent meanwhile. */
+  readonly triggers: readonly string[]
+}
+
+/** A foreign key that does nothing but check at a commit. Names are quoted where they must be. */
+export interface LooseKey {
+  readonly table: string
+  readonly name: string
+  /** As it is to be again. */
+  readonly definition: string
+  readonly comment: string | null
+  /** All rows fulfil it, and the server knows. */
+  readonly valid: boolean
+  /** Of partitioned tables PostgreSQL checks all rows at once. */
+  readonly partitioned: boolean
+}
+
 const PROGRAM = basename(process.argv[1] ?? process.execPath).replace(/^bin\.[cm]?[jt]s$/, 'nexflow-migrate')
 
 /** This process, and what it is about to do. */

@@ -21,7 +21,7 @@ export function quoteTable({ schema, name }: Named): string {
 }
 
 /** Whether values come as text, for the server to read: of SQLite's numbers, and of types with no form of their own. */
-function isStaged({ form }: MovedColumn, from: Dialect): boolean {
+export function isStaged({ form }: MovedColumn, from: Dialect): boolean {
   return form === 'other' || (form === 'numeric' && from === 'sqlite')
 }
 
@@ -84,7 +84,8 @@ async function throughStage(
   return rowCount ?? 0
 }
 
-async function copy(
+/** Fills a table. */
+export async function copy(
   client: ClientBase,
   target: string,
   options: string,
