@@ -7,7 +7,7 @@ import { type FollowEvent, type Followed, follow } from '../src/commands/transfe
 import { formOf } from '../src/core/transfer/form.ts'
 import type { Moved, Side } from '../src/core/transfer/moved.ts'
 import { withDatabase } from '../src/database/database.ts'
-import type { Digest } from '../src/database/end.ts'
+import type { Digest, Packet } from '../src/database/end.ts'
 import { send } from '../src/database/sqlite/send.ts'
 import { type Random, randomOf } from './crash-history.ts'
 
@@ -20,16 +20,17 @@ export type Job =
       readonly log: string
       /** The application is let be until so many steps are done. */
       readonly steps: number
-      /** The call of a driver at which it dies, from 1; 0: none. */
+      /** The call of a driver at which it dies, from 1, or from 1 in the stop; 0: none. */
       readonly killAt: number
-      /** It changes a row in the target behind its back. */
-      readonly spoil?: string
+      readonly inStop?: true
+      /** After the rest, rows do not arrive as they are. */
+      readonly spoil?: true
     }
 
 export type Said =
   | { readonly type: 'commits'; readonly commits: number; readonly fence?: string }
   | { readonly type: 'event'; readonly event: FollowEvent }
-  | { readonly type: 'followed'; readonly followed: Followed; readonly calls: number }
+  | { readonly type: 'followed'; readonly followed: Followed }
   | { readonly type: 'failed'; readonly code: string; readonly message: string }
 
 const TABLES = ['users', 'sessions', 'messages', 'tags', 'notes', 'commits']
@@ -288,9 +289,10 @@ export async function write(path: string, seed: number, until = Number.POSITIVE_
 }
 
 let calls = 0
+let killAt = 0
 
 /** The driver's method, with a place to die before it, and one behind it. */
-function wire(prototype: object, name: string, killAt: number): void {
+function wire(prototype: object, name: string): void {
   const methods = prototype as Record<string, (...args: unknown[]) => unknown>
   const method = methods[name]
   const passing = () => {
@@ -304,16 +306,20 @@ function wire(prototype: object, name: string, killAt: number): void {
   }
 }
 
-async function followOnce({
-  path,
-  url,
-  log,
-  steps,
-  killAt,
-  spoil,
-}: Job & { role: 'follower' }): Promise<Said> {
-  wire(DatabaseSync.prototype, 'exec', killAt)
-  wire(pg.Client.prototype, 'query', killAt)
+/** A conversion that makes another number of the last one. */
+async function* spoiled(packets: AsyncIterable<Packet>): AsyncIterable<Packet> {
+  for await (const { bytes, rows } of packets) {
+    const other = Buffer.from(bytes)
+    other.writeUInt8((other.at(-1) ?? 0) ^ 64, other.length - 1)
+    yield { bytes: other, rows }
+  }
+}
+
+async function followOnce(job: Job & { role: 'follower' }): Promise<Said> {
+  const { path, url, log, steps, spoil } = job
+  killAt = job.inStop ? 0 : job.killAt
+  wire(DatabaseSync.prototype, 'exec')
+  wire(pg.Client.prototype, 'query')
   const source = new DatabaseSync(path, { timeout: 30_000 })
   const target = new pg.Client(url)
   await target.connect()
@@ -325,6 +331,7 @@ async function followOnce({
   const lines = (one: Moved, side: Side) => linesOf(one, side, query[side])
   const enough = Promise.withResolvers<void>()
   let done = 0
+  let spoiling = false
   try {
     const followed = await follow({
       source,
@@ -332,7 +339,10 @@ async function followOnce({
       moved,
       log,
       to: 'postgres://there/app',
-      read: (one) => send(source, one, 'postgres'),
+      read: (one) =>
+        spoiling && one.to.name === 'notes'
+          ? spoiled(send(source, one, 'postgres'))
+          : send(source, one, 'postgres'),
       digest: async (one, side) => digestOf(await lines(one, side)),
       atRest: async () => {
         const { rows } = await target.query(`SELECT conname FROM pg_constraint WHERE contype = 'f'`)
@@ -342,15 +352,16 @@ async function followOnce({
           const [a, b] = [digestOf(await lines(one, 'from')), digestOf(await lines(one, 'to'))]
           if (a.digest !== b.digest) throw new Error(`${one.from.name} differs at rest`)
         }
-        if (spoil !== undefined) await target.query(spoil)
+        spoiling = spoil === true
       },
       when: enough.promise,
       onEvent: (event) => {
         process.send?.({ type: 'event', event } satisfies Said)
+        if (event.type === 'stopping' && job.inStop) killAt = calls + job.killAt
         if (event.type === 'followed' && ++done >= steps) enough.resolve()
       },
     })
-    return { type: 'followed', followed, calls }
+    return { type: 'followed', followed }
   } catch (error) {
     const { code = '', message } = error as Error & { code?: string }
     return { type: 'failed', code, message }

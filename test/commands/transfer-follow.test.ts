@@ -13,7 +13,6 @@ import { up } from '../../src/index.ts'
 import { randomOf } from '../crash-history.ts'
 import { type Job, linesOf, movedOf, POSTGRES, type Said, SQLITE, write } from '../follow-worker.ts'
 import { NEWEST, type Scratch } from '../matrix.ts'
-import { errorOf } from '../tools.ts'
 
 const [sqlite, postgres] = NEWEST
 
@@ -52,7 +51,8 @@ async function lastWord(job: Job): Promise<{ last: Said | undefined; events: str
     if (said.type === 'event') events.push(said.event.type)
     else last = said
   })
-  await once(child, 'exit')
+  const [, signal] = await once(child, 'exit')
+  assert.equal(signal, last === undefined ? 'SIGKILL' : null)
   return { last, events }
 }
 
@@ -155,7 +155,6 @@ describe('transfer --follow', () => {
         { n: commits, last: commits },
       ])
       await assertSame(path, target)
-      console.log(last.followed, commits, last.calls)
     }))
 
   test('2 killed at any call of a driver, and called again: the same', () =>
@@ -164,24 +163,139 @@ describe('transfer --follow', () => {
       const log = await copyOnce(path, target.url)
       const random = randomOf(3)
       const job = { role: 'follower', path, url: target.url, log, steps: 1 } as const
-      for (let i = 0; i < 10; i++) {
-        const { last } = await lastWord({ ...job, steps: 1000, killAt: 20 + random(1000) })
+      for (let i = 0; i < 6; i++) {
+        const { last } = await lastWord({ ...job, steps: 1000, killAt: 20 + random(800) })
         assert.equal(last, undefined)
       }
-      // In the stop, and behind it.
-      let kills = 0
-      for (let ended = false; !ended && kills < 20; kills++) {
-        const { last, events } = await lastWord({ ...job, steps: 1, killAt: 250 + random(300) })
-        ended = last !== undefined
-        if (ended) assert.equal(last?.type, 'followed', JSON.stringify(last))
-        console.log(events.at(-1), ended)
+      const stops: string[] = []
+      for (const killAt of [random(6), 8 + random(20), 30 + random(30), 60 + random(40), 100 + random(40)]) {
+        const { last, events } = await lastWord({ ...job, killAt, inStop: true })
+        if (last === undefined) stops.push(events.at(-1) ?? '')
+        else assert.equal(last.type, 'followed', JSON.stringify(last))
       }
+      assert.ok(stops.includes('stopping'), stops.join())
       const { last } = await lastWord({ ...job, killAt: 0 })
       assert.equal(last?.type, 'followed', JSON.stringify(last))
+      console.log(stops)
       const { commits, fence } = await application.ended
       assert.match(fence ?? '', /has moved/)
       assert.deepEqual(await target.query('SELECT count(*)::int AS n FROM commits'), [{ n: commits }])
       await assertSame(path, target)
-      console.log(kills)
     }))
+
+  test('3 a row that has not arrived as it was sent: the application goes on with the source', () =>
+    withEnds(async (path, target) => {
+      await writing(path)
+      const log = await copyOnce(path, target.url)
+      const job = { role: 'follower', path, url: target.url, log, steps: 1000, killAt: 0 } as const
+      const { last } = await lastWord({ ...job, spoil: true })
+      assert.ok(last?.type === 'failed')
+      assert.deepEqual(
+        [last.code, last.message],
+        ['DIFFERENT', 'notes: the rows that were changed last differ from the source'],
+      )
+      const native = new DatabaseSync(path, { timeout: 30_000 })
+      assert.equal(readSwitched(native), undefined)
+      stopLog(native)
+      native.close()
+      // The log is gone, and with it what would have to be brought over.
+      const again = await lastWord(job)
+      assert.ok(again.last?.type === 'failed')
+      assert.equal(again.last.code, 'DIFFERENT')
+    }))
+
+  test('4 a row that the target cannot take, an orphan, another schema: it says so, and goes on when that is mended', () =>
+    withEnds(async (path, target) => {
+      const log = await copyOnce(path, target.url)
+      const native = new DatabaseSync(path, { timeout: 30_000 })
+      const job = { role: 'follower', path, url: target.url, log, steps: 3, killAt: 0 } as const
+      const code = async () => {
+        const { last } = await lastWord(job)
+        return last?.type === 'failed' ? last.code : last?.type
+      }
+      // It has come and gone: a key that is none there is of no row there.
+      native.exec(
+        `INSERT INTO users (id, email, created_at) VALUES ('no uuid', '-', '2026-01-01'); DELETE FROM users WHERE id = 'no uuid'`,
+      )
+      native.exec(`INSERT INTO users (id, email, created_at) VALUES ('none either', '-', '2026-01-01')`)
+      assert.equal(await code(), 'BAD_ROWS')
+      native.exec(`UPDATE users SET id = 'ffffffff-0000-4000-8000-000000000000' WHERE email = '-'`)
+      native.exec(`UPDATE users SET nick = printf('%.41c', 'n') WHERE email = '-'`)
+      assert.equal(await code(), 'BAD_ROWS')
+      native.exec(`UPDATE users SET nick = NULL WHERE email = '-'`)
+      native.exec(
+        `PRAGMA foreign_keys = OFF; UPDATE messages SET session_id = 0 WHERE id = (SELECT min(id) FROM messages)`,
+      )
+      assert.match(String(await code()), /FOREIGN_KEY|DATABASE|^$/)
+      native.exec(`DELETE FROM messages WHERE session_id = 0; CREATE TABLE more (id INTEGER PRIMARY KEY)`)
+      assert.equal(await code(), 'DIFFERENT')
+      native.exec('DROP TABLE more')
+      assert.equal(await code(), 'followed')
+      native.close()
+      await assertSame(path, target)
+    }))
+
+  test('5 log and fence leave no trace, and a schema does not show them', () =>
+    withEnds(async (path, target) => {
+      const native = new DatabaseSync(path)
+      await up({
+        database: native,
+        migrations: [{ name: '1_one.sql', sql: 'CREATE TABLE one (id INTEGER PRIMARY KEY)' }],
+      })
+      const everything = () => native.prepare('SELECT type, name, sql FROM sqlite_schema ORDER BY 1, 2').all()
+      const state = () => native.prepare('SELECT * FROM schema_migrations_state').all()
+      const [before, seen, noted] = [everything(), introspect(native), state()]
+      const moved = await movedOf(path, target.url)
+      startLog(native, moved)
+      assert.ok(everything().length > before.length + 18)
+      assert.deepEqual(introspect(native), seen)
+      startLog(native, moved)
+      stopLog(native)
+      assert.deepEqual([everything(), state()], [before, noted])
+
+      startLog(native, moved)
+      native.exec('BEGIN IMMEDIATE')
+      assert.deepEqual(putFence(native, 'there'), [])
+      native.exec('COMMIT')
+      assert.deepEqual(introspect(native), seen)
+      assert.equal(readSwitched(native)?.to, 'there')
+      const refused = (sql: string) =>
+        assert.throws(() => native.exec(sql), /^Error: this database has moved to there at /)
+      for (const or of ['', 'OR IGNORE', 'OR REPLACE', 'OR FAIL', 'OR ROLLBACK']) {
+        refused(`INSERT ${or} INTO one VALUES (1)`)
+        refused(`UPDATE ${or} users SET nick = NULL`)
+      }
+      refused('DELETE FROM tags')
+      refused('INSERT INTO notes VALUES (1, 2) ON CONFLICT DO NOTHING')
+      removeFence(native)
+      assert.deepEqual([everything(), state()], [before, noted])
+      native.exec('DELETE FROM tags')
+      native.close()
+    }))
+
+  test('6 an index with a function that only the application has is told, and does not stop it', async () => {
+    const native = new DatabaseSync(':memory:')
+    assert.throws(() => startLog(native, []), /journal mode memory/)
+    native.close()
+    await sqlite?.scratch(async ({ url }) => {
+      const path = url.slice('sqlite:'.length)
+      const application = new DatabaseSync(path)
+      application.function('plain', { deterministic: true }, (text) => String(text).toLowerCase())
+      application.exec(`PRAGMA journal_mode = WAL; CREATE TABLE names (id INTEGER PRIMARY KEY, name TEXT);
+        CREATE UNIQUE INDEX names_plain ON names (plain(name)); INSERT INTO names VALUES (1, 'A')`)
+      const tool = new DatabaseSync(path)
+      const { unseen } = startLog(tool, [{ from: { schema: '', name: 'names' }, key: ['id'] }])
+      assert.deepEqual(unseen, ['names_plain on names'])
+      application.exec(
+        `INSERT INTO names VALUES (2, 'B'); UPDATE names SET id = 3 WHERE id = 2; DELETE FROM names WHERE id = 1`,
+      )
+      const rows = tool.prepare('SELECT "table", k0 FROM schema_migrations_changes ORDER BY seq').all()
+      assert.deepEqual(
+        rows.map(({ k0 }) => k0),
+        [2, 2, 3, 1],
+      )
+      application.close()
+      tool.close()
+    })
+  })
 })
