@@ -20,9 +20,9 @@ export type Job =
       readonly log: string
       /** The application is let be until so many steps are done. */
       readonly steps: number
-      /** The call of a driver at which it dies, from 1, or from 1 in the stop; 0: none. */
+      /** The call of a driver at which it dies, from 1, from that event on if one is named; 0: none. */
       readonly killAt: number
-      readonly inStop?: true
+      readonly from?: FollowEvent['type']
       /** After the rest, rows do not arrive as they are. */
       readonly spoil?: true
     }
@@ -317,7 +317,7 @@ async function* spoiled(packets: AsyncIterable<Packet>): AsyncIterable<Packet> {
 
 async function followOnce(job: Job & { role: 'follower' }): Promise<Said> {
   const { path, url, log, steps, spoil } = job
-  killAt = job.inStop ? 0 : job.killAt
+  killAt = job.from === undefined ? job.killAt : 0
   wire(DatabaseSync.prototype, 'exec')
   wire(pg.Client.prototype, 'query')
   const source = new DatabaseSync(path, { timeout: 30_000 })
@@ -357,7 +357,7 @@ async function followOnce(job: Job & { role: 'follower' }): Promise<Said> {
       when: enough.promise,
       onEvent: (event) => {
         process.send?.({ type: 'event', event } satisfies Said)
-        if (event.type === 'stopping' && job.inStop) killAt = calls + job.killAt
+        if (event.type === job.from) killAt = calls + job.killAt
         if (event.type === 'followed' && ++done >= steps) enough.resolve()
       },
     })
