@@ -5,7 +5,7 @@ import type { Applied as Row, Target } from '../core/plan.ts'
 import { type Database, withDatabase } from '../database/database.ts'
 import { prepareHistory, readHistory, TABLE } from '../database/history.ts'
 import type { Stash } from '../database/stash.ts'
-import { holderOf, isIncomplete, readNotes } from '../database/state.ts'
+import { holderOf, readNotes, refuseUnused } from '../database/state.ts'
 import { dialectOf } from '../database/target.ts'
 import { type Applied, apply, type Step } from './apply.ts'
 import { afterBackup } from './backup.ts'
@@ -123,15 +123,15 @@ async function dryRun(
 /**
  * A rollback that was interrupted outside a transaction.
  *
- * @throws INCOMPLETE
+ * @throws INCOMPLETE, MOVED
  */
 async function halfDown(
   database: Database,
   migrations: readonly Migration[],
   { interrupted }: ChangeOptions,
 ): Promise<Step | undefined> {
-  const { interrupted: noted, transfer } = await readNotes(database)
-  if (transfer !== undefined) throw isIncomplete(database, transfer)
+  const { interrupted: noted, ...notes } = await readNotes(database)
+  refuseUnused(database, notes)
   if (noted?.direction !== 'down' || interrupted === 'restart') return undefined
   const file = migrations.find(({ id }) => id === noted.id)
   return { id: noted.id, script: await downScript(database, noted.id, file) }

@@ -14,6 +14,7 @@ import {
   type Notes,
   readNotes,
   readState,
+  refuseUnused,
   stateWriter,
   TRANSFER,
 } from '../database/state.ts'
@@ -78,8 +79,8 @@ export async function prepareTarget(
   return { resumed: resume, ...(saved && { backup: saved.file }) }
 }
 
-function refuseHalf(database: Database, { interrupted, transfer }: Partial<Notes>): void {
-  if (transfer !== undefined) throw isIncomplete(database, transfer)
+function refuseHalf(database: Database, { interrupted, ...notes }: Notes): void {
+  refuseUnused(database, notes)
   if (interrupted === undefined) return
   throw new MigrateError('INTERRUPTED', `${database.name}: ${interrupted.id} was interrupted half-way`, {
     hint: `"nexflow-migrate ${interrupted.direction}" brings it to its end`,

@@ -52,6 +52,7 @@ export const CODES = {
   BAD_ROWS: 1,
   DIFFERENT: 1,
   INCOMPLETE: 1,
+  MOVED: 1,
 
   SHADOW: 1,
 

@@ -113,3 +113,21 @@ export interface Counter {
   readonly column: string
   readonly last: bigint
 }
+
+/** What has changed in a database that is followed, and is there to be read at one moment. */
+export interface Changes {
+  /** The last row of the log that is in it. */
+  readonly last: number
+  readonly tables: readonly Changed[]
+}
+
+/** What has changed of a table. */
+export interface Changed {
+  readonly moved: Moved
+  /** Where the keys are that were written; none of a table without a key, of which all rows are taken again. */
+  readonly keys?: Moved
+  /** Where the rows are that have these keys now. A key without a row is gone. */
+  readonly rows: Moved
+  /** How many these are. */
+  readonly present: number
+}

@@ -64,10 +64,59 @@ export interface Transfer {
 /** What the names of a transfer's rows begin with. */
 export const TRANSFER = 'transfer'
 
+/** The row of a source that says where the application was switched over to. */
+export const MOVED = 'moved'
+
 /** What keeps a database from being changed, or used. */
 export interface Notes {
   readonly interrupted?: Interrupted
   readonly transfer?: Transfer
+  /** The application was switched over to another one. */
+  readonly moved?: Switched
+}
+
+/** In a source: what is written to it is noted, so that it can be followed. */
+export interface Log {
+  /** Another one has another. */
+  readonly log: string
+  /** ISO 8601, UTC. */
+  readonly since: string
+  /** A checksum of the schema that it is of. */
+  readonly schema: string
+}
+
+/** In a source: the application was switched over, and nothing is written to it any more. */
+export interface Switched {
+  /** The target's name, without a password. */
+  readonly to: string
+  /** ISO 8601, UTC. */
+  readonly at: string
+  /** The log that ended with it. */
+  readonly log?: string
+}
+
+/** In a target: how far it has followed its source. */
+export interface Following {
+  readonly log: string
+  /** The last row of the log that is done with. */
+  readonly seq: number
+  /** Foreign keys that are only checked at a commit meanwhile, and as they are to be again. */
+  readonly foreignKeys: readonly LooseKey[]
+  /** SQL that enables triggers again which are silent meanwhile. */
+  readonly triggers: readonly string[]
+}
+
+/** A foreign key that does nothing but check at a commit. Names are quoted where they must be. */
+export interface LooseKey {
+  readonly table: string
+  readonly name: string
+  /** As it is to be again. */
+  readonly definition: string
+  readonly comment: string | null
+  /** All rows fulfil it, and the server knows. */
+  readonly valid: boolean
+  /** Of partitioned tables PostgreSQL checks all rows at once. */
+  readonly partitioned: boolean
 }
 
 const PROGRAM = basename(process.argv[1] ?? process.execPath).replace(/^bin\.[cm]?[jt]s$/, 'nexflow-migrate')
@@ -102,7 +151,7 @@ async function readRows<T>(database: Database, condition: string): Promise<[stri
 
 /** The rows that keep a database from being changed, or used. */
 export async function readNotes(database: Database): Promise<Notes> {
-  const names = ['interrupted', TRANSFER].map(database.quote)
+  const names = ['interrupted', TRANSFER, MOVED].map(database.quote)
   return Object.fromEntries(await readRows(database, `name IN (${names.join(', ')})`))
 }
 
@@ -113,6 +162,19 @@ export function isIncomplete(database: Database, { from, since }: Transfer): Mig
     `${database.name} is the target of a transfer from ${from} that began at ${since} and has not ended`,
     { hint: 'end it with "nexflow-migrate transfer --resume", or begin again with --replace' },
   )
+}
+
+/**
+ * Refuses a database of which rows are missing, or that the application has left.
+ *
+ * @throws INCOMPLETE, MOVED
+ */
+export function refuseUnused(database: Database, { transfer, moved }: Notes): void {
+  if (transfer !== undefined) throw isIncomplete(database, transfer)
+  if (moved === undefined) return
+  throw new MigrateError('MOVED', `${database.name} has moved to ${moved.to}, since ${moved.at}`, {
+    hint: 'name that one; "nexflow-migrate transfer --release" lets this one be written to again',
+  })
 }
 
 /** Gives a function for the SQL that writes a row, or takes it away. */

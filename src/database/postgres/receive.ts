@@ -81,7 +81,8 @@ async function throughStage(
   )
 }
 
-async function copy(
+/** Fills a table. */
+export async function copy(
   client: ClientBase,
   target: string,
   options: string,

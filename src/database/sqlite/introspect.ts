@@ -45,7 +45,9 @@ export function introspect(native: DatabaseSync): Schema {
     return type === 'table' && (kind === 'table' || kind === 'virtual') && !isOurs(name)
   })
   const views = objects.filter(({ type }) => type === 'view')
-  const triggers = objects.filter(({ type, table }) => type === 'trigger' && !isOurs(table))
+  const triggers = objects.filter(
+    ({ type, name, table }) => type === 'trigger' && !isOurs(table) && !isOurs(name),
+  )
   const read = reader(catalog, declarationsOf(native))
   return sorted({
     ...emptySchema('sqlite'),

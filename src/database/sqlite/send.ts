@@ -43,7 +43,7 @@ export function rowidOf(moved: Pick<Moved, 'from'>, native: DatabaseSync): strin
 function sources({ from, columns, rows }: Moved, rowid: string | undefined): string {
   const values = columns.map((column, i) => `${valueSql(column)} AS c${i}`)
   const all = [...(rowid === undefined ? [] : [`${rowid} AS i`]), ...values].join(', ')
-  return `SELECT ${all} FROM main.${quoteName(from.name)}${rows === undefined ? '' : ` WHERE (${rows})`}`
+  return `SELECT ${all} FROM ${quoteName(from.schema || 'main')}.${quoteName(from.name)}${rows === undefined ? '' : ` WHERE (${rows})`}`
 }
 
 /** The bytes of a row, NULL where a value of it is bad. */
