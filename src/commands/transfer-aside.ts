@@ -1,10 +1,13 @@
 import {
+  appendFileSync,
   closeSync,
   existsSync,
   fsyncSync,
   openSync,
   readSync,
   renameSync,
+  rmSync,
+  statSync,
   truncateSync,
   writeSync,
 } from 'node:fs'
@@ -31,7 +34,8 @@ export interface RowsFile {
 }
 
 /**
- * Opens the file of rows that are set aside, which only its owner can read: it holds personal data.
+ * Opens the file of rows that are set aside, which only its owner can read: it holds personal data. It is gone
+ * afterwards if there are none.
  *
  * @param resume go on with the file of a run that was killed; without, there must be none
  * @throws USAGE
@@ -52,7 +56,7 @@ export async function withRowsFile<T>(
     for (const { text } of linesOf(path)) yield text
   }
   try {
-    cutTorn(path)
+    mendEnd(path)
     for (const line of entries()) count(counts, entryOf(line, path).table, 1)
     return await work({
       path,
@@ -83,6 +87,7 @@ export async function withRowsFile<T>(
     })
   } finally {
     closeSync(file)
+    if (statSync(path).size === 0) rmSync(path)
   }
 }
 
@@ -90,45 +95,63 @@ function count(counts: Map<string, number>, table: string, by: number): void {
   counts.set(table, (counts.get(table) ?? 0) + by)
 }
 
-/** A line and where it ends, in bytes. */
+/** A line, and where it begins, in bytes. */
 interface Line {
   readonly text: string
-  readonly end: number
+  readonly start: number
+  /** Nothing says that it has an end. */
+  readonly isOpen: boolean
 }
 
 const NEW_LINE = 10
 
-/** The lines of a file that have an end, without holding all of it. */
+/** The lines of a file that are not blank, without holding all of it. */
 export function* linesOf(path: string): Iterable<Line> {
   const file = openSync(path, 'r')
   try {
     const buffer = Buffer.alloc(65_536)
     let parts: Buffer[] = []
-    let position = 0
-    for (;;) {
+    let begun = 0
+    const line = (isOpen: boolean): Line[] => {
+      const text = Buffer.concat(parts).toString()
+      parts = []
+      return text.trim() === '' ? [] : [{ text, start: begun, isOpen }]
+    }
+    for (let position = 0; ; ) {
       const read = readSync(file, buffer, 0, buffer.length, position)
-      if (read === 0) return
+      if (read === 0) break
       for (let start = 0; start < read; ) {
         const at = buffer.subarray(0, read).indexOf(NEW_LINE, start)
-        const end = at === -1 ? read : at
-        parts.push(Buffer.from(buffer.subarray(start, end)))
-        start = end + 1
+        parts.push(Buffer.from(buffer.subarray(start, at === -1 ? read : at)))
         if (at === -1) break
-        yield { text: Buffer.concat(parts).toString(), end: position + start }
-        parts = []
+        yield* line(false)
+        start = at + 1
+        begun = position + start
       }
       position += read
     }
+    yield* line(true)
   } finally {
     closeSync(file)
   }
 }
 
-/** What a killed run has begun to write of a line. */
-function cutTorn(path: string): void {
-  let end = 0
-  for (const line of linesOf(path)) end = line.end
-  truncateSync(path, end)
+/** What a killed run has begun to write of a line goes; a last line that a person has left without an end gets one. */
+function mendEnd(path: string): void {
+  for (const { text, start, isOpen } of linesOf(path)) {
+    if (!isOpen) continue
+    if (isEntry(text)) appendFileSync(path, '\n')
+    else truncateSync(path, start)
+  }
+}
+
+function isEntry(line: string): boolean {
+  try {
+    JSON.parse(line)
+    return true
+  } catch {
+    return false
+  }
 }
 
 /** @throws BAD_ROWS if a line is none of ours */

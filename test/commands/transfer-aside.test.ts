@@ -180,7 +180,8 @@ for (const server of SERVERS) {
             return { ...entry, row: { ...row, ...changes } }
           }
           const lines = entriesIn(path).map((entry) => JSON.stringify(mend(entry)))
-          writeFileSync(path, `${lines.reverse().join('\n')}\n`)
+          // As some editors leave it: blank lines, and no end of the last.
+          writeFileSync(path, lines.reverse().join('\n\n'))
           const second = await load({ file: path, to: both.url })
           assert.deepEqual([second.loaded, second.there, second.left.length], [8, 0, 5])
           const users = await both.client.query(

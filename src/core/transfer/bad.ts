@@ -47,7 +47,7 @@ export interface Server {
    * @returns the server's words for each text that it refuses, by its place
    */
   refusals(type: string, texts: readonly string[]): Promise<ReadonlyMap<number, string>>
-  /** A text as citext compares it, if that is known here. */
+  /** Whether lower(), and so citext, folds letters beyond ASCII. */
   readonly foldsAll: boolean
 }
 
