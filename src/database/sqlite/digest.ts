@@ -142,7 +142,9 @@ class Row {
   }
 
   #add(chain: Chain, i: number): void {
-    const [column, canonical, field] = [this.#columns[i], this.#canonical[i], this.fields[i]]
+    const column = this.#columns[i]
+    const canonical = this.#canonical[i]
+    const field = this.fields[i]
     if (column && canonical && field) addField(chain, column.form, canonical, field)
   }
 
