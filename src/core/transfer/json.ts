@@ -50,6 +50,7 @@ export class JsonPrinter {
   readonly #open: number[] = []
   readonly #sorted = new Output()
   readonly #order: number[] = []
+  /** Of equal keys the last goes before the others. */
   readonly #byKey = (a: number, b: number) => this.#compare(a, b) || b - a
   #bytes: Uint8Array = new Uint8Array(0)
   #at = 0
@@ -148,7 +149,8 @@ export class JsonPrinter {
     if (this.#next() !== QUOTE) return false
     const { out } = this
     const keys = this.#keys
-    const [start, from] = [keys.length, out.length]
+    const start = keys.length
+    const from = out.length
     if (!this.#string(keys)) return false
     this.#members.push(start, keys.length, from, from)
     if (this.#next() !== COLON) return false
@@ -300,8 +302,8 @@ export class JsonPrinter {
     const order = this.#order
     order.length = 0
     for (let at = base; at < members.length; at += 4) order.push(at)
-    // Of equal keys the last goes before the others.
-    order.sort(this.#byKey)
+    if (order.length > FEW) order.sort(this.#byKey)
+    else this.#sortFew(order)
     const { out } = this
     const sorted = this.#sorted
     sorted.length = 0
@@ -321,10 +323,21 @@ export class JsonPrinter {
     out.length = start + 1 + sorted.length
   }
 
+  /** By insertion: for few keys it costs the least. */
+  #sortFew(order: number[]): void {
+    for (let i = 1; i < order.length; i++) {
+      const at = order[i] ?? 0
+      let j = i
+      for (; j > 0 && this.#byKey(order[j - 1] ?? 0, at) > 0; j--) order[j] = order[j - 1] ?? 0
+      order[j] = at
+    }
+  }
+
   #compare(a: number, b: number): number {
     const { bytes } = this.#keys
     const members = this.#members
-    const [startA = 0, startB = 0] = [members[a], members[b]]
+    const startA = members[a] ?? 0
+    const startB = members[b] ?? 0
     const length = (members[a + 1] ?? 0) - startA
     const difference = length - ((members[b + 1] ?? 0) - startB)
     if (difference !== 0) return difference
@@ -335,6 +348,9 @@ export class JsonPrinter {
     return 0
   }
 }
+
+/** Keys that are sorted by insertion. */
+const FEW = 24
 
 /** Bytes from which on it costs less to have them copied than to copy them. */
 const MANY = 128

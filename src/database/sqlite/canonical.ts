@@ -135,6 +135,11 @@ function writeHex(byte: number): void {
   out.bytes[out.length++] = HEX[byte & 15] ?? 0
 }
 
+/** The 32 bits of a number, the highest first. */
+function writeWord(word: number): void {
+  for (let shift = 24; shift >= 0; shift -= 8) writeHex((word >> shift) & 255)
+}
+
 const SPECIAL = new Set(['NaN', 'Infinity', '-Infinity'])
 
 function numeric(chain: Chain, field: Field): boolean {
@@ -204,7 +209,7 @@ function date(chain: Chain, field: Field): boolean {
   const days = (found.seconds - EPOCH) / DAY
   if (!Number.isInteger(days) || found.micros !== 0) return false
   out.length = 0
-  for (let shift = 24; shift >= 0; shift -= 8) writeHex((days >> shift) & 255)
+  writeWord(days)
   return addOut(chain)
 }
 
@@ -229,10 +234,9 @@ function writeMicros(seconds: number, micros: number): void {
   const shifted = Math.floor(product / 65_536)
   const rest = (product - shifted * 65_536) * 65_536 + (seconds - upper * 65_536) * 1e6 + micros
   const carry = Math.floor(rest / 2 ** 32)
-  const [high, low] = [(shifted + carry) | 0, (rest - carry * 2 ** 32) | 0]
   out.length = 0
-  for (let shift = 24; shift >= 0; shift -= 8) writeHex((high >> shift) & 255)
-  for (let shift = 24; shift >= 0; shift -= 8) writeHex((low >> shift) & 255)
+  writeWord((shifted + carry) | 0)
+  writeWord((rest - carry * 2 ** 32) | 0)
 }
 
 function momentOf(field: Field): Moment | undefined {
@@ -281,7 +285,8 @@ function digit(bytes: Uint8Array, at: number): number {
 
 /** Two digits as a number; more than 99 if they are none. */
 function two(bytes: Uint8Array, at: number): number {
-  const [tens, ones] = [digit(bytes, at), digit(bytes, at + 1)]
+  const tens = digit(bytes, at)
+  const ones = digit(bytes, at + 1)
   return tens > 9 || ones > 9 ? 1000 : tens * 10 + ones
 }
 
@@ -290,8 +295,10 @@ const MONTHS = [31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31]
 /** `YYYY-MM-DD[T ]HH:MM[:SS[.f{1,6}]][Z|±HH:MM]`, or the day alone. */
 function momentIn(bytes: Uint8Array, start: number, end: number): Moment | undefined {
   if (end - start < 10 || bytes[start + 4] !== 0x2d || bytes[start + 7] !== 0x2d) return undefined
-  const [century, years] = [two(bytes, start), two(bytes, start + 2)]
-  const [month, day] = [two(bytes, start + 5), two(bytes, start + 8)]
+  const century = two(bytes, start)
+  const years = two(bytes, start + 2)
+  const month = two(bytes, start + 5)
+  const day = two(bytes, start + 8)
   if (century > 99 || years > 99) return undefined
   const year = century * 100 + years
   const leap = year % 4 === 0 && (year % 100 !== 0 || year % 400 === 0)
@@ -318,10 +325,12 @@ function daysUntil(year: number, month: number, day: number): number {
 
 /** `HH:MM[:SS[.f{1,6}]]`, and where it ends. PostgreSQL's day ends with 24:00. */
 function timeOf(bytes: Uint8Array, start: number, end: number): (Moment & { end: number }) | undefined {
-  const [hours, minutes] = [two(bytes, start), two(bytes, start + 3)]
+  const hours = two(bytes, start)
+  const minutes = two(bytes, start + 3)
   if (end - start < 5 || bytes[start + 2] !== 0x3a || hours > 24 || minutes > 59) return undefined
   let at = start + 5
-  let [seconds, micros] = [0, 0]
+  let seconds = 0
+  let micros = 0
   if (at < end && bytes[at] === 0x3a) {
     seconds = two(bytes, at + 1)
     at += 3

@@ -142,7 +142,9 @@ class Row {
   }
 
   #add(chain: Chain, i: number): void {
-    const [column, canonical, field] = [this.#columns[i], this.#canonical[i], this.fields[i]]
+    const column = this.#columns[i]
+    const canonical = this.#canonical[i]
+    const field = this.fields[i]
     if (column && canonical && field) addField(chain, column.form, canonical, field)
   }
 
@@ -215,7 +217,7 @@ function* visitEach(
   visit: (row: Row) => void,
 ): Generator<number> {
   const inner = `SELECT ${columnsOf(moved, side)} FROM ${tableOf(moved, side)}${whereOf(moved, side)}`
-  const rows = native.prepare(`SELECT CAST(${rowText(moved, undefined)} AS BLOB) AS r FROM (${inner})`)
+  const rows = native.prepare(`SELECT CAST(${rowText(moved, side, undefined)} AS BLOB) AS r FROM (${inner})`)
   let visited = 0
   for (const { r } of rows.iterate()) {
     if (r instanceof Uint8Array) visitBytes(r, row, visit, () => {})
@@ -266,7 +268,7 @@ function* visitChunks(
   next.setReadBigInts(true)
   const inner = `SELECT ${rowid} AS k, ${columnsOf(moved, side)} FROM ${table} WHERE ${rowid} BETWEEN ? AND ?`
   const chunk = native.prepare(
-    `SELECT CAST(group_concat(r, '') AS BLOB) AS bytes FROM (SELECT ${rowText(moved, 'k')} AS r FROM (${inner}))`,
+    `SELECT CAST(group_concat(r, '') AS BLOB) AS bytes FROM (SELECT ${rowText(moved, side, 'k')} AS r FROM (${inner}))`,
   )
   const long: bigint[] = []
   const one = `SELECT ${apart(moved.columns.length, true)} FROM (${inner})`
@@ -391,8 +393,8 @@ function apart(columns: number, utf8: boolean): string {
  *
  * @param rowid if a long row can be read by itself
  */
-function rowText({ columns }: Moved, rowid: string | undefined): string {
-  const usual = ['true', ...columns.map((column, i) => isUsual(`c${i}`, column))]
+function rowText({ columns }: Moved, side: Side, rowid: string | undefined): string {
+  const usual = ['true', ...columns.map((column, i) => isUsual(`c${i}`, column, side))]
   const plain = columns.map((column, i) => plainItem(`c${i}`, usualOf(column)))
   const any = columns.map((_, i) => anyItem(`c${i}`))
   const total = joined(
@@ -403,16 +405,22 @@ function rowText({ columns }: Moved, rowid: string | undefined): string {
   return `CASE WHEN ${joined(usual, ' AND ')} THEN ${itemsText(plain)}${long} ELSE ${itemsText(any)} END`
 }
 
-function isUsual(name: string, column: MovedColumn): string {
+function isUsual(name: string, column: MovedColumn, side: Side): string {
   const bounded = SHORT.has(column.form) ? '' : ` AND octet_length(${name}) <= ${LONG}`
   // Classes stand in an order: numbers, texts, blobs. To ask for it costs less than to ask for their names.
   const tests = {
-    text: `${name} COLLATE BINARY >= '' AND ${name} COLLATE BINARY < x''${bounded}`,
+    text: `${isTextual(column, side) ? '' : `${name} COLLATE BINARY >= '' AND `}${name} COLLATE BINARY < x''${bounded}`,
     integer: `typeof(${name}) = 'integer'`,
     real: `typeof(${name}) = 'real'`,
     blob: `${name} COLLATE BINARY >= x''${bounded}`,
   }
   return `(${tests[usualOf(column)]} OR ${name} IS NULL)`
+}
+
+/** Whether SQLite makes a text of every number that is put into the column: https://sqlite.org/datatype3.html, 3.1 */
+function isTextual({ from, to, value }: MovedColumn, side: Side): boolean {
+  const { type } = side === 'from' ? from : to
+  return (side === 'to' || value === undefined) && /char|clob|text/i.test(type) && !/int/i.test(type)
 }
 
 interface Item {
