@@ -3,6 +3,7 @@ import type { MigrationSource } from '../core/migrations.ts'
 import type { Blocker } from '../database/patience.ts'
 import type { Target as DatabaseTarget } from '../database/target.ts'
 import type { Decision } from './interrupted.ts'
+import type { FollowEvent } from './transfer-follow.ts'
 
 /** The database where nothing else is said. */
 export const DEFAULT_DATABASE = './data/nexflow.db'
@@ -57,6 +58,7 @@ export type ProgressEvent =
       /** Seconds, by that rate. */
       readonly left: number
     }
+  | FollowEvent
   | {
       /** An index, a trigger or a foreign key is built behind the rows. */
       readonly type: 'building'

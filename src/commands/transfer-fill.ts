@@ -39,6 +39,8 @@ export interface FillOptions {
   readonly verify: 'full' | 'count' | 'none'
   /** Where rows are set aside that the target does not take; without, the first of them is an error. */
   readonly file?: RowsFile | undefined
+  /** The source is followed behind it: foreign keys and the proof come later, and what was filled before may lag. */
+  readonly follow?: boolean
   readonly signal?: AbortSignal | undefined
   readonly onProgress?: ((event: ProgressEvent) => void) | undefined
 }
@@ -58,7 +60,8 @@ export interface Filled {
  * @throws BAD_ROWS, ABORTED and the errors of the connections
  */
 export async function fill(options: FillOptions): Promise<Filled> {
-  const { source, lanes, moved, verify, file } = options
+  const { source, lanes, moved, file, follow = false } = options
+  const verify = follow ? 'none' : options.verify
   const [first, second = first] = lanes
   const sizes = new Map<Moved, number>()
   for (const one of moved) sizes.set(one, await source.end.estimate(one))
@@ -67,7 +70,7 @@ export async function fill(options: FillOptions): Promise<Filled> {
   const large = new Set(todo.filter((one) => (sizes.get(one) ?? 0) > LARGE).map(({ to }) => nameOf(to)))
   const bad = file && (await badRowsOf(options, file))
   const asides = await setAside(first, todo, large)
-  const keys = asides.filter(({ aside }) => aside.kind === 'foreign key')
+  const keys = follow ? [] : asides.filter(({ aside }) => aside.kind === 'foreign key')
   const copied = new Map(todo.map((one) => [one, Promise.withResolvers<FilledTable>()]))
   const digests: Record<Side, Map<Moved, Digest>> = { from: new Map(), to: new Map() }
 
@@ -165,7 +168,13 @@ function orStopped<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
  * Tables that an earlier run has filled, and that are the same on both sides now: the application may have gone on
  * writing to the source.
  */
-async function filledBefore({ source, lanes, moved, signal }: FillOptions): Promise<Map<Moved, FilledTable>> {
+async function filledBefore({
+  source,
+  lanes,
+  moved,
+  follow,
+  signal,
+}: FillOptions): Promise<Map<Moved, FilledTable>> {
   const [{ database, end }] = lanes
   const filled = await readState<FilledTable>(database, FILLED)
   const same = new Map<Moved, FilledTable>()
@@ -173,6 +182,10 @@ async function filledBefore({ source, lanes, moved, signal }: FillOptions): Prom
     const table = filled.get(nameOf(one.to))
     if (table === undefined) continue
     throwIfStopped(signal)
+    if (follow) {
+      same.set(one, table)
+      continue
+    }
     const [from, to] = await Promise.all([source.end.digest(one, 'from'), end.digest(one, 'to')])
     if (isSame(from, to)) same.set(one, { ...table, digest: to.digest })
   }
@@ -206,6 +219,14 @@ async function setAside(
     }
   })
   return [...[...earlier].map(([name, aside]) => ({ name, aside })), ...noted]
+}
+
+/** Builds all that is still set aside. */
+export async function buildRest(options: FillOptions): Promise<void> {
+  const [lane] = options.lanes
+  const rest = await readState<Aside>(lane.database, ASIDE)
+  const noted = [...rest].map(([name, aside]) => ({ name, aside }))
+  await build(options, lane, noted, options.signal ?? new AbortController().signal)
 }
 
 async function build(

@@ -26,8 +26,8 @@ import type { TransferOptions } from './transfer.ts'
 
 /** What a target is filled with, and from where. */
 export interface Prepared {
-  /** The transfer that was interrupted is gone on with. */
-  readonly resumed: boolean
+  /** The log of the source, if the transfer that is gone on with follows it. */
+  readonly log?: string
   readonly backup?: string
 }
 
@@ -41,9 +41,11 @@ export async function prepareTarget(
   target: Database,
   options: TransferOptions,
 ): Promise<Prepared> {
-  const { resume = false, replace = false } = options
+  const { resume = false, replace = false, follow = false } = options
   const applied = (await readHistory(source)).map(({ id }) => id)
-  refuseHalf(source, await readNotes(source))
+  const { moved, ...notesOfSource } = await readNotes(source)
+  // A run that was killed behind the switch has only to be brought to its end.
+  refuseHalf(source, { ...notesOfSource, ...(moved !== undefined && !(resume && follow) && { moved }) })
   const notes = await readNotes(target)
   const fresh = await target.isEmpty()
   if (resume && notes.transfer === undefined) {
@@ -76,7 +78,8 @@ export async function prepareTarget(
     steps.map((step) => ({ id: step.id, script: step.up, down: step.down?.() })),
     { ...(up.signal && { signal: up.signal }) },
   )
-  return { resumed: resume, ...(saved && { backup: saved.file }) }
+  const log = resume ? notes.transfer?.log : undefined
+  return { ...(log !== undefined && { log }), ...(saved && { backup: saved.file }) }
 }
 
 function refuseHalf(database: Database, { interrupted, ...notes }: Notes): void {
@@ -114,6 +117,13 @@ export async function endTransfer(target: Database, finish: string, proven: bool
     if (finish !== '') await run({ file: 'transfer', text: finish, own: true })
     for (const name of names) await run(write(`${TRANSFER}${name}`, undefined))
   })
+}
+
+/** Says under which log the source is copied. */
+export async function noteLog(target: Database, log: string): Promise<void> {
+  const { transfer } = await readNotes(target)
+  const write = await stateWriter(target)
+  await target.transaction((run) => run(write(TRANSFER, { ...transfer, log })))
 }
 
 /** The migrations that the source has and the target has not. */

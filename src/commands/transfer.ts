@@ -2,6 +2,7 @@ import { type BackupPlace, checkBackupPlace } from '../core/backup.ts'
 import { MigrateError } from '../core/errors.ts'
 import type { Dialect } from '../core/migrations.ts'
 import { nameOf } from '../core/schema/model.ts'
+import { list } from '../core/text.ts'
 import type { Bad } from '../core/transfer/bad.ts'
 import type { Moved } from '../core/transfer/moved.ts'
 import type { Skipped, TransferPlan } from '../core/transfer/plan.ts'
@@ -15,9 +16,16 @@ import { checkLockTimeout, lockOptions } from './lock.ts'
 import type { Options } from './options.ts'
 import { type RowsFile, withRowsFile } from './transfer-aside.ts'
 import { checkRows } from './transfer-check.ts'
-import { type FilledTable, fill } from './transfer-fill.ts'
+import { buildRest, type FilledTable, fill } from './transfer-fill.ts'
 import { readSource } from './transfer-source.ts'
-import { endTransfer, makeOutside, plannedTarget, prepareTarget, sameHistory } from './transfer-target.ts'
+import {
+  endTransfer,
+  makeOutside,
+  noteLog,
+  plannedTarget,
+  prepareTarget,
+  sameHistory,
+} from './transfer-target.ts'
 import { compareTables, pinned, type RowDifference } from './transfer-verify.ts'
 
 /** How the target is compared with the source: by digests of all rows, by their number, or not at all. */
@@ -50,6 +58,14 @@ export interface TransferOptions
   readonly replace?: boolean
   /** Where that backup goes. */
   readonly backup?: BackupPlace
+  /**
+   * While an application goes on writing to the source, a SQLite database in WAL mode: copy it, bring over what has
+   * been written since until little is left, and then let the application wait for a moment to switch over. From then
+   * on nobody can write to the source, and who tries is told where the database is now.
+   */
+  readonly follow?: boolean
+  /** With `follow`: the application is not stopped before this is settled. Default: as soon as little is left. */
+  readonly when?: Promise<unknown>
   /** Milliseconds to wait for another process that migrates. Default: 60,000. */
   readonly lockTimeout?: number
 }
@@ -71,6 +87,8 @@ export interface TransferResult {
   readonly bad: readonly Bad[]
   /** Rows that were set aside, by table, and in which file they are. */
   readonly aside?: { readonly file: string; readonly rows: Readonly<Record<string, number>> }
+  /** With `follow`: milliseconds for which nobody could write. */
+  readonly stop?: number
   /** Tables of no migration, which were made in the target. */
   readonly outside: readonly string[]
   readonly skipped: readonly Skipped[]
@@ -126,7 +144,18 @@ export async function transfer(options: TransferOptions): Promise<TransferResult
 }
 
 function checkOptions(options: TransferOptions): void {
-  const { from, to, verify = 'full', resume, replace, check, verifyOnly, badTo, backup = {} } = options
+  const {
+    from,
+    to,
+    verify = 'full',
+    resume,
+    replace,
+    check,
+    verifyOnly,
+    badTo,
+    follow,
+    backup = {},
+  } = options
   checkBackupPlace(backup)
   checkLockTimeout(options.lockTimeout)
   const refuse = (message: string, hint: string) => new MigrateError('USAGE', message, { hint })
@@ -138,6 +167,11 @@ function checkOptions(options: TransferOptions): void {
   if (given.length > 1) throw refuse(`${given.join(' and ')} cannot be given together`, 'give one of them')
   if (verifyOnly && Object.values(options.mask ?? {}).includes('hash'))
     throw refuse('what was masked by a hash cannot be compared later', 'leave out its tables with --exclude')
+  if (follow && (check || verifyOnly || badTo !== undefined))
+    throw refuse('--follow moves all rows as they are', 'leave out --check, --verify-only and --bad')
+  const some = [options.only, options.where, options.limit, ...Object.keys(options.mask ?? {})]
+  if (follow && some.some((one) => one !== undefined))
+    throw refuse('--follow moves whole tables', 'leave out --only, --where, --limit and --mask')
   if (badTo !== undefined && (check || verifyOnly))
     throw refuse(`--bad sets rows aside, and ${given[0]} moves none`, 'leave out one of them')
 }
@@ -183,29 +217,123 @@ function rowsOf(tables: readonly FilledTable[]): number {
   return tables.reduce((sum, { rows }) => sum + rows, 0)
 }
 
+function bytesOf(tables: readonly FilledTable[]): number {
+  return tables.reduce((sum, { bytes }) => sum + bytes, 0)
+}
+
 async function move(source: Lane, target: Lane, options: TransferOptions): Promise<Done> {
   const { database } = target
   const key = await database.qualify(TABLE)
   return database.lock(key, lockOptions(options, database), () =>
-    withLanes(target, options.to, (lanes) =>
-      source.end.snapshot(async () => {
+    withLanes(target, options.to, async (lanes) => {
+      if (options.follow) return moveLive(source, lanes, options)
+      return source.end.snapshot(async () => {
         const { backup } = await prepareTarget(source.database, database, options)
-        const first = await readSource(source, await database.introspect(), options)
-        const made = await makeOutside(await source.database.introspect(), database, first.outside)
-        const read =
-          made.length === 0 ? first : await readSource(source, await database.introspect(), options)
+        const read = await readBoth(source, target, options)
         const done = await withBadRows(options, (file) => fillAndProve(source, lanes, read, options, file))
-        const warnings = [...made, ...read.warnings, ...done.warnings]
-        return {
-          ...done,
-          outside: first.outside.map(nameOf),
-          skipped: read.skipped,
-          warnings,
-          ...(backup !== undefined && { backup }),
-        }
-      }),
-    ),
+        return { ...done, ...told(read, done.warnings), ...(backup !== undefined && { backup }) }
+      })
+    }),
   )
+}
+
+/** What is moved into a target that is at the source's version, with the tables of no migration made there. */
+async function readBoth(source: Lane, { database }: Lane, options: TransferOptions): Promise<TransferPlan> {
+  const first = await readSource(source, await database.introspect(), options)
+  if (first.outside.length === 0) return first
+  const made = await makeOutside(await source.database.introspect(), database, first.outside)
+  const read = await readSource(source, await database.introspect(), options)
+  return { ...read, outside: first.outside, warnings: [...made, ...read.warnings] }
+}
+
+function told({ outside, skipped, warnings }: TransferPlan, more: readonly string[]) {
+  return { outside: outside.map(nameOf), skipped, warnings: [...warnings, ...more] }
+}
+
+/** Moves a database that is written to meanwhile. */
+async function moveLive(
+  source: Lane,
+  lanes: readonly [Lane, ...Lane[]],
+  options: TransferOptions,
+): Promise<Done> {
+  const [target] = lanes
+  const [from, to] = [source.end.handle, target.end.handle]
+  if (from.dialect !== 'sqlite' || to.dialect !== 'postgres' || typeof options.from !== 'string') {
+    throw new MigrateError('USAGE', '--follow goes from a SQLite database, by its URL, to PostgreSQL', {
+      hint: 'leave out --follow, and stop the application for the time of the transfer',
+    })
+  }
+  const { startLog, readLog, readSwitched } = await import('../database/sqlite/changes.ts')
+  const { follow } = await import('./transfer-follow.ts')
+  const { signal, onProgress } = options
+  const { backup, log: earlier } = await prepareTarget(source.database, target.database, options)
+  const read = await readBoth(source, target, options)
+  const { moved } = read
+  const going = (readLog(from.native) ?? readSwitched(from.native))?.log
+  if (earlier !== undefined && earlier !== going) {
+    throw new MigrateError(
+      'DIFFERENT',
+      `${source.database.name} has lost the log of what was written to it`,
+      {
+        hint: 'begin again with --replace',
+      },
+    )
+  }
+  const { id: log, unseen } =
+    earlier === undefined ? startLog(from.native, moved) : { id: earlier, unseen: [] }
+  if (earlier === undefined) await noteLog(target.database, log)
+  const fillOptions = { source, lanes, moved, verify: 'full' as const, follow: true, signal, onProgress }
+  const { tables } =
+    readSwitched(from.native) === undefined
+      ? await source.end.snapshot(() => fill(fillOptions))
+      : { tables: [] }
+  const onStop = async () => {
+    const counters = await source.end.counters(moved.map(({ from }) => from))
+    const text = await target.end.finish([], inTarget(counters, moved))
+    if (text !== '') await target.database.transaction((run) => run({ file: 'transfer', text, own: true }))
+  }
+  const { stop, unfenced } = await follow({
+    source: from.native,
+    target: to.client,
+    moved,
+    log,
+    to: target.database.name,
+    read: (one) => source.end.read(one, 'postgres'),
+    digest: (one, side) => (side === 'from' ? source : target).end.digest(one, side),
+    atRest: async () => {
+      await buildRest(fillOptions)
+      const { unequal } = await compareTables(source.end, target.end, moved, options)
+      if (unequal.length > 0) throw await unequalError(source, target, unequal)
+    },
+    onStop,
+    ...(options.when && { when: options.when }),
+    signal,
+    ...(onProgress && { onEvent: onProgress }),
+  })
+  await endTransfer(
+    target.database,
+    await target.end.finish(
+      moved.map(({ to }) => to),
+      [],
+    ),
+    true,
+  )
+  const warnings = [
+    ...unfenced.map((table) => `${table} is a virtual table: nothing keeps others from writing to it`),
+    ...unseen.map((index) => `${index}: what REPLACE took away by it was found by the proof only`),
+  ]
+  const sums = { rows: rowsOf(tables), bytes: bytesOf(tables), ...(stop !== undefined && { stop }) }
+  return { ...NOTHING, tables, ...sums, ...told(read, warnings), ...(backup !== undefined && { backup }) }
+}
+
+async function unequalError(source: Lane, target: Lane, unequal: readonly Moved[]): Promise<MigrateError> {
+  const [first] = await pinned(source.end, target.end, unequal)
+  const key = Object.entries(first?.key ?? {}).map(([name, value]) => `${name} = ${value}`)
+  const row = first === undefined ? '' : `: ${first.table} (${key.join(', ')}) is ${first.change}`
+  const names = list(unequal.map(({ from }) => nameOf(from)))
+  return new MigrateError('DIFFERENT', `the two sides of ${names} are not the same${row}`, {
+    hint: 'begin again with --replace; this should not happen: please report it',
+  })
 }
 
 /** The connections that the target is filled over: two, where there can be two. */
@@ -257,7 +385,7 @@ async function fillAndProve(
     ok,
     tables,
     rows: rowsOf(tables),
-    bytes: tables.reduce((sum, { bytes }) => sum + bytes, 0),
+    bytes: bytesOf(tables),
     differences,
     warnings,
     ...(file !== undefined && { aside: { file: file.path, rows: Object.fromEntries(file.counts()) } }),
@@ -270,5 +398,36 @@ function inTarget(counters: readonly Counter[], moved: readonly Moved[]): Counte
     const one = moved.find(({ from }) => nameOf(from) === nameOf(table))
     const place = one?.columns.find(({ from }) => from.name === column)
     return one && place ? [{ table: one.to, column: place.to.name, last }] : []
+  })
+}
+
+export interface TransferReleaseOptions {
+  /** A SQLite database that was followed, by its URL or path. */
+  readonly from: Target
+}
+
+export interface TransferReleaseResult {
+  /** The database that can be written to again. */
+  readonly database: string
+  /** Where the application was switched over to, if it was. */
+  readonly movedTo?: string
+}
+
+/**
+ * Lets a database be written to again that was followed by a transfer, and takes the log away: nothing of it stays.
+ * What was written to the other one since is not in it.
+ *
+ * @throws USAGE, and the codes of the connection
+ */
+export async function transferRelease({ from }: TransferReleaseOptions): Promise<TransferReleaseResult> {
+  return withDatabase(from, {}, async (database) => {
+    const { handle } = await database.end()
+    if (handle.dialect !== 'sqlite')
+      throw new MigrateError('USAGE', 'only a SQLite database is followed', { hint: 'name it with --from' })
+    const { readSwitched, removeFence, stopLog } = await import('../database/sqlite/changes.ts')
+    const switched = readSwitched(handle.native)
+    removeFence(handle.native)
+    stopLog(handle.native)
+    return { database: database.name, ...(switched && { movedTo: switched.to }) }
   })
 }

@@ -59,6 +59,8 @@ export interface Transfer {
   readonly from: string
   /** When it began: ISO 8601, UTC. */
   readonly since: string
+  /** The log under which a source that is followed was copied. */
+  readonly log?: string
 }
 
 /** What the names of a transfer's rows begin with. */

@@ -76,7 +76,11 @@ async function copyOnce(path: string, url: string): Promise<string> {
     assert.deepEqual(unseen, [])
     await client.query('ALTER TABLE users DISABLE TRIGGER users_touched')
     await snapshot(native, async () => {
-      for (const one of moved) await receive(client, one, 'sqlite', send(native, one, 'postgres'), '')
+      for (const one of moved)
+        await receive(client, one, 'sqlite', send(native, one, 'postgres'), () => ({
+          file: 'test',
+          text: '',
+        }))
     })
     await client.query('ALTER TABLE users ENABLE TRIGGER users_touched')
     return id

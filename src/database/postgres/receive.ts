@@ -87,9 +87,10 @@ export async function copy(
   target: string,
   options: string,
   rows: AsyncIterable<Packet>,
-): Promise<void> {
+): Promise<number> {
   const stream = client.query(copyFrom(`COPY ${target} FROM STDIN (FORMAT binary${options})`))
   await pipeline(Readable.from(framed(rows), { objectMode: true, highWaterMark: 1 }), stream)
+  return stream.rowCount
 }
 
 export async function* framed(rows: AsyncIterable<Packet>): AsyncIterable<Uint8Array> {
