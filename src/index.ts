@@ -3,7 +3,12 @@ import type { LintOptions, LintResult } from './commands/lint.ts'
 import type { ParityOptions, ParityResult } from './commands/parity.ts'
 import type { PlanOptions, PlanResult } from './commands/plan.ts'
 import type { SchemaOptions, SchemaResult } from './commands/schema.ts'
-import type { TransferOptions, TransferResult } from './commands/transfer.ts'
+import type {
+  TransferOptions,
+  TransferReleaseOptions,
+  TransferReleaseResult,
+  TransferResult,
+} from './commands/transfer.ts'
 import type { TransferLoadOptions, TransferLoadResult } from './commands/transfer-load.ts'
 import type { TranslateOptions, TranslateResult } from './commands/translate.ts'
 import type { TypesOptions, TypesResult } from './commands/types.ts'
@@ -56,8 +61,15 @@ export {
   stashList,
 } from './commands/stash.ts'
 export { type StatusResult, status } from './commands/status.ts'
-export type { TransferEnd, TransferOptions, TransferResult } from './commands/transfer.ts'
+export type {
+  TransferEnd,
+  TransferOptions,
+  TransferReleaseOptions,
+  TransferReleaseResult,
+  TransferResult,
+} from './commands/transfer.ts'
 export type { FilledTable } from './commands/transfer-fill.ts'
+export type { FollowEvent } from './commands/transfer-follow.ts'
 export type { TransferLoadOptions, TransferLoadResult } from './commands/transfer-load.ts'
 export type { RowDifference, ValueDifference } from './commands/transfer-verify.ts'
 export type { TranslateOptions, TranslateResult } from './commands/translate.ts'
@@ -196,6 +208,16 @@ export async function schema(options?: SchemaOptions): Promise<SchemaResult> {
  */
 export async function transfer(options: TransferOptions): Promise<TransferResult> {
   return (await import('./commands/transfer.ts')).transfer(options)
+}
+
+/**
+ * Lets a database be written to again that was followed by a transfer, and takes the log away: nothing of it stays.
+ * What was written to the other one since is not in it.
+ *
+ * @throws USAGE, and the codes of the connection: CONFIG, READ_ONLY, PERMISSION, NOT_A_DATABASE, BUSY, DATABASE
+ */
+export async function transferRelease(options: TransferReleaseOptions): Promise<TransferReleaseResult> {
+  return (await import('./commands/transfer.ts')).transferRelease(options)
 }
 
 /**

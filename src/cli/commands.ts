@@ -467,6 +467,10 @@ export const COMMANDS: Readonly<Record<string, Command>> = {
         value: 'stop|rows-to FILE',
         does: 'rows that PostgreSQL cannot take: stop at the first (default), or set them aside in FILE',
       },
+      follow: {
+        does: 'while the application goes on writing to the source, to switch it over with one short stop',
+      },
+      release: { does: 'only let the source be written to again, and take the log of --follow away' },
       load: { value: 'FILE', does: 'only load rows that were set aside in FILE and have been mended' },
       only: { value: 'TABLES', does: 'only these, such as users,messages, and what they refer to' },
       exclude: { value: 'TABLES', does: 'not these' },

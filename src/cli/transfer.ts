@@ -1,12 +1,14 @@
 import {
   bytesText,
   count,
+  type FollowEvent,
   type ProgressEvent,
   type TransferLoadResult,
   type TransferOptions,
   type TransferResult,
   transfer,
   transferLoad,
+  transferRelease,
 } from '../index.ts'
 import { ask } from './ask.ts'
 import { atMost, lockTimeout, type Outcome, placeOf, settings, usage, type Values, WARN } from './commands.ts'
@@ -75,6 +77,13 @@ export async function runTransfer(
     })
     return { result, text: loadText(result), status: result.left.length > 0 ? 3 : 0 }
   }
+  if (values.release === true) {
+    atMost(0, words)
+    if (values.yes !== true) await ask('--release lets the source be written to again', false)
+    const result = await transferRelease({ from: endOf(values, 'from') })
+    const moved = result.movedTo === undefined ? '' : `; what ${result.movedTo} was given since is not in it`
+    return { result, text: `${result.database} can be written to${moved}` }
+  }
   const options = await optionsOf(words, values)
   const live = tableProgress(process.stderr)
   try {
@@ -83,7 +92,10 @@ export async function runTransfer(
       onProgress: (event) => {
         if (event.type === 'rows') {
           if (values.quiet !== true) live.on(event)
-        } else if (event.type !== 'building') onProgress(event)
+        } else if (event.type === 'stopping' || event.type === 'switched') {
+          live.clear()
+          onProgress({ type: 'note', message: followText(event) })
+        } else if (event.type !== 'building' && event.type !== 'followed') onProgress(event)
       },
     })
     live.clear()
@@ -91,6 +103,12 @@ export async function runTransfer(
   } finally {
     live.clear()
   }
+}
+
+function followText(event: Extract<FollowEvent, { type: 'stopping' | 'switched' }>): string {
+  return event.type === 'stopping'
+    ? 'the application waits'
+    : `the application can go on with the target: it waited ${Math.ceil(event.stop)} ms`
 }
 
 function endOf(values: Values, name: 'from' | 'to'): string {
@@ -125,6 +143,7 @@ async function optionsOf(words: readonly string[], values: Values): Promise<Tran
     verifyOnly: values['verify-only'] === true,
     resume: values.resume === true,
     replace: values.replace === true,
+    follow: values.follow === true,
     backup: placeOf(backup),
     ...(badTo !== undefined && { badTo }),
     ...(values.only !== undefined && { only: listOf(values, 'only') }),
@@ -178,7 +197,8 @@ const MOST = 20
 
 /** What came of a transfer, for people. */
 export function transferText(result: TransferResult, { check, verifyOnly }: TransferOptions): string {
-  const { from, to, ok, verify, tables, rows, bytes, seconds, skipped, warnings, backup, aside } = result
+  const { from, to, ok, verify, tables, rows, bytes, seconds, skipped, warnings, backup, aside, stop } =
+    result
   const warning = paint('yellow', 'warning', process.stdout)
   const done = check ? 'looked at in' : verifyOnly ? 'compared with those of' : 'moved from'
   const where = check ? from.database : `${from.database} to ${to.database}`
@@ -199,6 +219,9 @@ export function transferText(result: TransferResult, { check, verifyOnly }: Tran
     ...warnings.map((message) => `${warning}: ${message}`),
     ...skipped.map(({ table, reason }) => `${warning}: ${table} was not moved: ${reason}`),
     ...(aside === undefined ? [] : asideText(aside)),
+    ...(stop === undefined
+      ? []
+      : [`the application waited ${Math.ceil(stop)} ms; it must use ${to.database} from now on`]),
     `${count(rows, 'row')}${size} ${done} ${where} in ${seconds.toFixed(1)} s`,
     ok ? verdict : paint('red', verdict, process.stdout),
   ].join('\n')
