@@ -77,7 +77,9 @@ export async function fill(options: FillOptions): Promise<Filled> {
   const filling = async (signal: AbortSignal) => {
     for (const [one, { resolve }] of copied) {
       throwIfStopped(signal)
-      resolve(await fillTable({ ...options, signal }, first, one, sizes.get(one) ?? 0, bad))
+      const onDigest = (digest: Digest) => digests.from.set(one, digest)
+      const more = { bad, ...(verify === 'full' && bad === undefined && { onDigest }) }
+      resolve(await fillTable({ ...options, signal }, first, one, sizes.get(one) ?? 0, more))
     }
   }
   const building = async (signal: AbortSignal) => {
@@ -91,6 +93,7 @@ export async function fill(options: FillOptions): Promise<Filled> {
   const proving = async (lane: Lane, side: Side, signal: AbortSignal) => {
     for (const one of todo) {
       throwIfStopped(signal)
+      if (digests[side].has(one)) continue
       const found = await COMPARE[verify]?.(lane.end, bad?.without(one) ?? one, side)
       if (found !== undefined) digests[side].set(one, found)
     }
@@ -251,7 +254,7 @@ async function fillTable(
   { database, end }: Lane,
   moved: Moved,
   expected: number,
-  bad: BadRows | undefined,
+  { bad, onDigest }: { bad: BadRows | undefined; onDigest?: (digest: Digest) => void },
 ): Promise<FilledTable> {
   const start = performance.now()
   const table = nameOf(moved.to)
@@ -278,7 +281,12 @@ async function fillTable(
   const note = () =>
     write(`${FILLED}${table}`, { table, rows: sum.rows, bytes: sum.bytes, seconds: seconds() })
   try {
-    await end.write(moved, source.database.dialect, counted(source.end.read(moved, database.dialect)), note)
+    await end.write(
+      moved,
+      source.database.dialect,
+      counted(source.end.read(moved, database.dialect, onDigest)),
+      note,
+    )
   } catch (error) {
     if (bad === undefined || !(error instanceof MigrateError) || error.code !== 'BAD_ROWS') throw error
     sum.rows = await bad.copy(moved, note)

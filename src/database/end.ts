@@ -24,9 +24,10 @@ export interface End extends Proof {
    * The rows of a table, in buffers of whole rows.
    *
    * @param to the other end
+   * @param onDigest told at the end what `digest` would give, where that costs less than to read the rows again
    * @throws BAD_ROWS
    */
-  read(moved: Moved, to: Dialect): AsyncIterable<Packet>
+  read(moved: Moved, to: Dialect, onDigest?: (digest: Digest) => void): AsyncIterable<Packet>
   /**
    * Empties a table, writes rows into it, and commits that together with a note: all or nothing.
    *

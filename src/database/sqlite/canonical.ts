@@ -1,62 +1,13 @@
 import { writeDecimal } from '../../core/transfer/decimal.ts'
+import { CLASS, type Field, latin } from '../../core/transfer/field.ts'
 import type { Form } from '../../core/transfer/form.ts'
-import { type Bytes, bytesOf, type Chain } from '../../core/transfer/hash.ts'
+import { bytesOf, type Chain } from '../../core/transfer/hash.ts'
 import { JsonPrinter } from '../../core/transfer/json.ts'
 import type { MovedColumn, Side } from '../../core/transfer/moved.ts'
 import { Output } from '../../core/transfer/output.ts'
 
-/** SQLite's classes of values, by the first letter of what `typeof` says. */
-export const CLASS = { text: 0x74, integer: 0x69, real: 0x72, blob: 0x62, null: 0x6e } as const
-
-/**
- * A value as it is stored: its class, and the bytes of a text or a blob, the decimal digits of an integer, or the eight
- * bytes of a real, the highest first.
- */
-export interface Field {
-  data: Bytes
-  offset: number
-  length: number
-  class: number
-}
-
 /** Adds a value's canonical form to a hash. False, and nothing is added, where it is no value of the form. */
 export type Canonical = (chain: Chain, field: Field) => boolean
-
-/** What most values of a form are; of `any` it is the column's declaration that says it. */
-export const USUAL: Readonly<Record<Exclude<Form, 'any'>, 'text' | 'integer' | 'real' | 'blob'>> = {
-  boolean: 'integer',
-  int2: 'integer',
-  int4: 'integer',
-  int8: 'integer',
-  float4: 'real',
-  float8: 'real',
-  numeric: 'text',
-  text: 'text',
-  bytes: 'blob',
-  uuid: 'text',
-  timestamptz: 'text',
-  timestamp: 'text',
-  date: 'text',
-  time: 'text',
-  json: 'text',
-  jsonb: 'text',
-  other: 'text',
-}
-
-/** Values of these forms are never long. */
-export const SHORT: ReadonlySet<Form> = new Set([
-  'boolean',
-  'int2',
-  'int4',
-  'int8',
-  'float4',
-  'float8',
-  'uuid',
-  'timestamptz',
-  'timestamp',
-  'date',
-  'time',
-])
 
 const out = new Output()
 const json = new JsonPrinter()
@@ -109,10 +60,6 @@ function numberOf({ data, offset, length, class: kind }: Field): number {
   if (kind === CLASS.real) return data.view.getFloat64(offset)
   if (kind !== CLASS.integer) return Number.NaN
   return Number(latin(data.bytes, offset, length))
-}
-
-function latin(bytes: Uint8Array, offset: number, length: number): string {
-  return Buffer.from(bytes.buffer, bytes.byteOffset + offset, length).toString('latin1')
 }
 
 /** @param rounded to what float4 holds */

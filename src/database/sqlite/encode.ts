@@ -167,8 +167,3 @@ export function fieldSql({ form, to: { nullable } }: MovedColumn, name: string, 
   const none = nullable || to === 'sqlite' ? `x'ffffffff'` : 'NULL'
   return `CASE WHEN ${name} IS NULL THEN ${none} ELSE ${FIELDS[form](name)} END`
 }
-
-/** Whether values of a form can be so long that they are looked at before they are read. */
-export function canBeLong(form: Form): boolean {
-  return ['text', 'bytes', 'json', 'jsonb', 'other', 'numeric', 'any'].includes(form)
-}

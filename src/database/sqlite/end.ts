@@ -7,7 +7,7 @@ import { setAside } from './aside.ts'
 import { findBad } from './bad.ts'
 import { choose } from './choose.ts'
 import { counters, countersSql } from './counters.ts'
-import { count, proofOf } from './digest.ts'
+import { count, proofOf, sendAndDigest } from './digest.ts'
 import { startMasks } from './mask.ts'
 import { receive } from './receive.ts'
 import { rowidOf, send, snapshot } from './send.ts'
@@ -19,7 +19,8 @@ export function endOf(native: DatabaseSync): End {
     handle: { dialect: 'sqlite', native },
     snapshot: (work) => snapshot(native, work),
     unchecked: (work) => unchecked(native, work),
-    read: (moved, to) => send(native, moved, to),
+    read: (moved, to, onDigest) =>
+      onDigest === undefined ? send(native, moved, to) : sendAndDigest(native, moved, to, onDigest),
     write: async (moved, from, rows, note) => receive(native, moved, from, rows, note),
     choose: (selection) => choose(native, selection),
     startMasks: () => startMasks(native),
