@@ -1,4 +1,5 @@
 import type { Dialect } from '../migrations.ts'
+import { fits, precisionOf } from './bad.ts'
 import { CLASS, type Field, latin } from './field.ts'
 import type { Form } from './form.ts'
 import { dateOf, momentOf, timeOf } from './moment.ts'
@@ -14,14 +15,44 @@ import type { Output } from './output.ts'
 export type Encoder = (field: Field, out: Output) => boolean
 
 /** How the values of a column are written. A key of SQLite may be NULL where it says nothing. */
-export function encoderOf({ form, to: { nullable } }: MovedColumn, to: Dialect): Encoder {
-  const encode = ENCODERS[form]
-  const none = nullable || to === 'sqlite'
+export function encoderOf(column: MovedColumn, to: Dialect): Encoder {
+  const encode = ENCODERS[column.form]
+  const none = column.to.nullable || to === 'sqlite'
+  const isWhole = to === 'sqlite' ? undefined : wholeness(column)
   return (field, out) => {
-    if (field.class !== CLASS.null) return encode(field, out)
+    if (field.class !== CLASS.null) return (isWhole === undefined || isWhole(field)) && encode(field, out)
     if (none) writeInt32(out, -1)
     return none
   }
+}
+
+/** What tells whether the server would take a value without cutting or rounding it, which it does in silence. */
+function wholeness({ form, to, longest }: MovedColumn): ((field: Field) => boolean) | undefined {
+  const [precision, scale] = precisionOf(to.type)
+  if (longest !== undefined) return (field) => field.length <= longest || lengthOf(field) <= longest
+  if (precision === undefined) return undefined
+  if (form === 'numeric') {
+    return (field) => {
+      const words = field.class === CLASS.real ? String(jsValue(field)) : fieldText(field)
+      return fits(words, precision, scale) === 'whole'
+    }
+  }
+  const unit = 10n ** BigInt(6 - precision)
+  if (form === 'time') return (field) => (timeOf(jsValue(field)) ?? 0n) % unit === 0n
+  if (form === 'timestamp' || form === 'timestamptz')
+    return (field) => (momentOf(jsValue(field)) ?? 0n) % unit === 0n
+  return undefined
+}
+
+/** Characters of a text: bytes that begin one. */
+function lengthOf({ data: { bytes }, offset, length }: Field): number {
+  let characters = 0
+  for (let i = offset; i < offset + length; i++) if (((bytes[i] ?? 0) & 0xc0) !== 0x80) characters++
+  return characters
+}
+
+function fieldText({ data, offset, length }: Field): string {
+  return latin(data.bytes, offset, length)
 }
 
 function writeInt32(out: Output, value: number): void {
