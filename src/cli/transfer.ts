@@ -32,9 +32,12 @@ function aligned(rows: readonly (readonly string[])[]): string[] {
   )
 }
 
+type Step = Extract<ProgressEvent, { type: 'building' | 'comparing' }>
+
 /** What is being moved: on a terminal a table that lives, elsewhere a line now and then. */
 export function tableProgress(stream: NodeJS.WriteStream, now = () => performance.now()) {
   const tables = new Map<string, Rows>()
+  const steps = new Map<string, string>()
   let drawn = 0
   let last = Number.NEGATIVE_INFINITY
   const clear = () => {
@@ -46,15 +49,17 @@ export function tableProgress(stream: NodeJS.WriteStream, now = () => performanc
     `${number(done)}${done < total ? ` of about ${number(total)}` : ''} rows`,
     bytesText(bytes),
     `${number(rate)} rows/s`,
-    done < total ? `${durationText(left)} left` : 'moved',
+    done < total ? `${durationText(left)} left` : (steps.get(table) ?? 'moved'),
   ]
   return {
-    on: (event: Rows) => {
-      tables.set(event.table, event)
-      if (now() - last < (stream.isTTY ? OFTEN : SELDOM)) return
+    on: (event: Rows | Step) => {
+      if (event.type === 'rows') tables.set(event.table, event)
+      else steps.set(event.table, event.type === 'building' ? event.what : 'comparing')
+      const moved = tables.get(event.table)
+      if (moved === undefined || now() - last < (stream.isTTY ? OFTEN : SELDOM)) return
       last = now()
       clear()
-      const lines = aligned((stream.isTTY ? [...tables.values()] : [event]).map(rowOf))
+      const lines = aligned((stream.isTTY ? [...tables.values()] : [moved]).map(rowOf))
       stream.write(`${lines.join('\n')}\n`)
       if (stream.isTTY) drawn = lines.length
     },
@@ -90,12 +95,12 @@ export async function runTransfer(
     const result = await transfer({
       ...options,
       onProgress: (event) => {
-        if (event.type === 'rows') {
+        if (event.type === 'rows' || event.type === 'building' || event.type === 'comparing') {
           if (values.quiet !== true) live.on(event)
         } else if (event.type === 'stopping' || event.type === 'switched') {
           live.clear()
           onProgress({ type: 'note', message: followText(event) })
-        } else if (event.type !== 'building' && event.type !== 'followed') onProgress(event)
+        } else if (event.type !== 'followed') onProgress(event)
       },
     })
     live.clear()
@@ -222,7 +227,7 @@ export function transferText(result: TransferResult, { check, verifyOnly }: Tran
     ...(stop === undefined
       ? []
       : [`the application waited ${Math.ceil(stop)} ms; it must use ${to.database} from now on`]),
-    `${count(rows, 'row')}${size} ${done} ${where} in ${seconds.toFixed(1)} s`,
+    `${number(rows)} ${rows === 1 ? 'row' : 'rows'}${size} ${done} ${where} in ${seconds.toFixed(1)} s`,
     ok ? verdict : paint('red', verdict, process.stdout),
   ].join('\n')
 }

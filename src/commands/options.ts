@@ -66,6 +66,11 @@ export type ProgressEvent =
       readonly what: string
     }
   | {
+      /** One side of a table is looked through, to be compared with the other. */
+      readonly type: 'comparing'
+      readonly table: string
+    }
+  | {
       readonly type: 'bytes'
       readonly what: 'backup' | 'verify' | 'restore'
       /** Bytes. */

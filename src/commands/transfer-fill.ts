@@ -94,6 +94,7 @@ export async function fill(options: FillOptions): Promise<Filled> {
     for (const one of todo) {
       throwIfStopped(signal)
       if (digests[side].has(one)) continue
+      if (verify === 'full') options.onProgress?.({ type: 'comparing', table: nameOf(one.to) })
       const found = await COMPARE[verify]?.(lane.end, bad?.without(one) ?? one, side)
       if (found !== undefined) digests[side].set(one, found)
     }

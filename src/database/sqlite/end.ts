@@ -6,8 +6,10 @@ import type { End } from '../end.ts'
 import { setAside } from './aside.ts'
 import { findBad } from './bad.ts'
 import { choose } from './choose.ts'
+import { setWal } from './connect.ts'
 import { counters, countersSql } from './counters.ts'
 import { count, proofOf, sendAndDigest } from './digest.ts'
+import { isSqliteError } from './errors.ts'
 import { startMasks } from './mask.ts'
 import { receive } from './receive.ts'
 import { rowidOf, send, snapshot } from './send.ts'
@@ -41,11 +43,29 @@ export function endOf(native: DatabaseSync): End {
 async function unchecked<T>(native: DatabaseSync, work: () => Promise<T>): Promise<T> {
   const before = native.prepare('PRAGMA foreign_keys').get()?.foreign_keys
   native.exec('PRAGMA foreign_keys = OFF')
+  const isWal = leaveWal(native)
   try {
     return await work()
   } finally {
+    if (isWal) setWal(native)
     native.exec(`PRAGMA foreign_keys = ${before}`)
   }
+}
+
+/**
+ * Leaves WAL mode: through it all rows would be written twice, where a journal notes of new pages only that they were
+ * not there. A run that is killed leaves the file so; who takes the lock sets WAL again.
+ */
+function leaveWal(native: DatabaseSync): boolean {
+  const mode = () => native.prepare('PRAGMA journal_mode').get()?.journal_mode
+  if (mode() !== 'wal') return false
+  try {
+    native.exec('PRAGMA journal_mode = DELETE')
+  } catch (error) {
+    // Others have it open: then it is not left.
+    if (!isSqliteError(error)) throw error
+  }
+  return mode() !== 'wal'
 }
 
 /** The rowids between the first and the last: to count is to read an index. */
