@@ -35,7 +35,7 @@ function aligned(rows: readonly (readonly string[])[]): string[] {
 type Step = Extract<ProgressEvent, { type: 'building' | 'comparing' }>
 
 /** What is being moved: on a terminal a table that lives, elsewhere a line now and then. */
-export function tableProgress(stream: NodeJS.WriteStream, now = () => performance.now()) {
+export function tableProgress(stream: NodeJS.WriteStream, now = () => performance.now(), end = 'moved') {
   const tables = new Map<string, Rows>()
   const steps = new Map<string, string>()
   let drawn = 0
@@ -49,7 +49,7 @@ export function tableProgress(stream: NodeJS.WriteStream, now = () => performanc
     `${number(done)}${done < total ? ` of about ${number(total)}` : ''} rows`,
     bytesText(bytes),
     `${number(rate)} rows/s`,
-    done < total ? `${durationText(left)} left` : (steps.get(table) ?? 'moved'),
+    done < total ? `${durationText(left)} left` : (steps.get(table) ?? end),
   ]
   return {
     on: (event: Rows | Step) => {
@@ -90,7 +90,7 @@ export async function runTransfer(
     return { result, text: `${result.database} can be written to${moved}` }
   }
   const options = await optionsOf(words, values)
-  const live = tableProgress(process.stderr)
+  const live = tableProgress(process.stderr, undefined, options.check ? 'looked at' : 'moved')
   try {
     const result = await transfer({
       ...options,

@@ -9,8 +9,7 @@ import { readState, stateWriter, TRANSFER } from '../database/state.ts'
 import { copyCarefully, entryOf, linesOf, type RowsFile, setAsideByKeys } from './transfer-aside.ts'
 import type { FillOptions } from './transfer-fill.ts'
 
-/** The names of rows in the state: the target's schema before anything was set aside, and that the keys are done. */
-const SCHEMA = `${TRANSFER} schema`
+/** The name of the row in the state that says that the keys are done. */
 const KEYS = `${TRANSFER} keys`
 
 /** How rows are set aside that the target does not take. */
@@ -31,12 +30,14 @@ export interface BadRows {
 }
 
 /**
- * Reads what is needed to set rows aside, before anything of the target is.
+ * Gives how rows are set aside.
  *
+ * @param schema the target's, before anything of it was set aside
  * @throws USAGE
  */
 export async function badRowsOf(
   { source, lanes: [{ database, end }], moved, signal }: FillOptions,
+  schema: Schema,
   file: RowsFile,
 ): Promise<BadRows> {
   const [from, to] = [source.end.handle, end.handle]
@@ -46,10 +47,6 @@ export async function badRowsOf(
     })
   }
   const write = await stateWriter(database)
-  const commit = (name: string, value: object) => database.transaction((run) => run(write(name, value)))
-  const noted = await readState<Schema>(database, SCHEMA)
-  const schema = noted.get('') ?? (await database.introspect())
-  if (!noted.has('')) await commit(SCHEMA, schema)
   const tableOf = (one: Moved) => {
     const table = named(schema.tables, one.to)
     if (table === undefined) throw new Error(`${nameOf(one.to)} is not in the target`)

@@ -1,12 +1,14 @@
 import { MigrateError } from '../core/errors.ts'
-import { nameOf } from '../core/schema/model.ts'
+import { nameOf, type Schema } from '../core/schema/model.ts'
+import { list } from '../core/text.ts'
 import type { Moved, Side } from '../core/transfer/moved.ts'
 import type { Aside, Digest, Lane, Packet } from '../database/end.ts'
 import { throwIfStopped } from '../database/lock.ts'
-import { readState, stateWriter, TRANSFER } from '../database/state.ts'
+import { ASIDE, BEFORE, FILLED, readState, stateWriter } from '../database/state.ts'
 import type { ProgressEvent } from './options.ts'
 import type { RowsFile } from './transfer-aside.ts'
 import { type BadRows, badRowsOf } from './transfer-bad.ts'
+import { refusedRow } from './transfer-refused.ts'
 import { COMPARE, isSame } from './transfer-verify.ts'
 
 /** Rows from which on indexes are built behind the rows. */
@@ -14,10 +16,6 @@ const LARGE = 10_000
 
 /** Milliseconds between two events of one table. */
 const TELL = 200
-
-/** Of what was set aside, and of the tables that are filled: the names of their rows in the state. */
-const ASIDE = `${TRANSFER} aside `
-const FILLED = `${TRANSFER} table `
 
 /** A table of the target, as it is when all is done. */
 export interface FilledTable {
@@ -60,7 +58,36 @@ export interface Filled {
  * @throws BAD_ROWS, ABORTED and the errors of the connections
  */
 export async function fill(options: FillOptions): Promise<Filled> {
-  const { source, lanes, moved, file, follow = false } = options
+  const { source, lanes, moved, signal } = options
+  const schema = await schemaBefore(lanes[0].database)
+  let failed: Moved | undefined
+  try {
+    return await fillAll({ ...options, schema, onRefused: (one) => (failed ??= one) })
+  } catch (error) {
+    if (failed === undefined) throw error
+    const [target] = lanes
+    throw await refusedRow(error, { source, target, all: moved, moved: failed, schema, signal })
+  }
+}
+
+/** The target's schema before anything of it was set aside, by this run or by the one that it goes on with. */
+async function schemaBefore(database: Lane['database']): Promise<Schema> {
+  const noted = (await readState<Schema>(database, BEFORE)).get('')
+  if (noted !== undefined) return noted
+  const schema = await database.introspect()
+  const write = await stateWriter(database)
+  await database.transaction((run) => run(write(BEFORE, schema)))
+  return schema
+}
+
+interface FillAllOptions extends FillOptions {
+  readonly schema: Schema
+  /** Told of the table at which it fails. */
+  onRefused(moved: Moved): void
+}
+
+async function fillAll(options: FillAllOptions): Promise<Filled> {
+  const { source, lanes, moved, schema, file, follow = false } = options
   const verify = follow ? 'none' : options.verify
   const [first, second = first] = lanes
   const sizes = new Map<Moved, number>()
@@ -68,26 +95,42 @@ export async function fill(options: FillOptions): Promise<Filled> {
   const before = await filledBefore(options)
   const todo = moved.filter((one) => !before.has(one)).sort((a, b) => weight(b, sizes) - weight(a, sizes))
   const large = new Set(todo.filter((one) => (sizes.get(one) ?? 0) > LARGE).map(({ to }) => nameOf(to)))
-  const bad = file && (await badRowsOf(options, file))
+  const bad = file && (await badRowsOf(options, schema, file))
   const asides = await setAside(first, todo, large)
   const keys = follow ? [] : asides.filter(({ aside }) => aside.kind === 'foreign key')
   const copied = new Map(todo.map((one) => [one, Promise.withResolvers<FilledTable>()]))
   const digests: Record<Side, Map<Moved, Digest>> = { from: new Map(), to: new Map() }
 
+  const orRefused = <T>(one: Moved | undefined, work: Promise<T>) =>
+    work.catch((error: unknown) => {
+      if (one !== undefined) options.onRefused(one)
+      throw error
+    })
   const filling = async (signal: AbortSignal) => {
     for (const [one, { resolve }] of copied) {
       throwIfStopped(signal)
       const onDigest = (digest: Digest) => digests.from.set(one, digest)
       const more = { bad, ...(verify === 'full' && bad === undefined && { onDigest }) }
-      resolve(await fillTable({ ...options, signal }, first, one, sizes.get(one) ?? 0, more))
+      const filled = fillTable({ ...options, signal }, first, one, sizes.get(one) ?? 0, more)
+      resolve(await orRefused(one, filled))
     }
   }
   const building = async (signal: AbortSignal) => {
     for (const one of [...before.keys(), ...todo]) {
       const filled = copied.get(one)?.promise
       if (filled !== undefined) await orStopped(filled, signal)
-      const own = ({ aside }: Noted) => aside.kind !== 'foreign key' && nameOf(aside.table) === nameOf(one.to)
-      await build(options, second, asides.filter(own), signal)
+      const own = asides.filter(({ aside }) => aside.kind !== 'foreign key' && isOf(aside, one))
+      await orRefused(one, build(options, second, own, signal))
+    }
+    // What an earlier run has set aside of tables that this one does not move.
+    const isOther = ({ aside }: Noted) =>
+      aside.kind !== 'foreign key' && !moved.some((one) => isOf(aside, one))
+    await build(options, second, asides.filter(isOther), signal)
+  }
+  const tying = async (signal: AbortSignal) => {
+    for (const key of keys) {
+      const one = moved.find((each) => isOf(key.aside, each))
+      await orRefused(one, build(options, first, [key], signal))
     }
   }
   const proving = async (lane: Lane, side: Side, signal: AbortSignal) => {
@@ -106,7 +149,7 @@ export async function fill(options: FillOptions): Promise<Filled> {
     await filling(signal)
     await bad?.setAsideByKeys()
     await building(signal)
-    await build(options, first, keys, signal)
+    await tying(signal)
     await proving(source, 'from', signal)
     await proving(first, 'to', signal)
   } else {
@@ -120,10 +163,7 @@ export async function fill(options: FillOptions): Promise<Filled> {
       async (signal) => {
         await building(signal)
         await orStopped(filled.promise, signal)
-        await together(signal, [
-          (signal) => build(options, first, keys, signal),
-          (signal) => proving(second, 'to', signal),
-        ])
+        await together(signal, [(signal) => tying(signal), (signal) => proving(second, 'to', signal)])
       },
     ])
   }
@@ -137,6 +177,10 @@ export async function fill(options: FillOptions): Promise<Filled> {
   }
   const unequal = todo.filter((one) => !isSame(digests.from.get(one), digests.to.get(one)))
   return { tables, unequal, warnings: bad?.warnings ?? [] }
+}
+
+function isOf({ table }: Aside, { to }: Moved): boolean {
+  return nameOf(table) === nameOf(to)
 }
 
 function weight(one: Moved, sizes: ReadonlyMap<Moved, number>): number {
@@ -181,6 +225,12 @@ async function filledBefore({
 }: FillOptions): Promise<Map<Moved, FilledTable>> {
   const [{ database, end }] = lanes
   const filled = await readState<FilledTable>(database, FILLED)
+  const others = [...filled.keys()].filter((name) => !moved.some(({ to }) => nameOf(to) === name))
+  if (others.length > 0) {
+    throw new MigrateError('USAGE', `the transfer that was interrupted has moved ${list(others)} too`, {
+      hint: 'give --resume with the options that it had, or begin again with --replace',
+    })
+  }
   const same = new Map<Moved, FilledTable>()
   for (const one of moved) {
     const table = filled.get(nameOf(one.to))
@@ -263,10 +313,9 @@ async function fillTable(
   const sum = { rows: 0, bytes: 0 }
   const seconds = () => (performance.now() - start) / 1000
   let told = start
-  const tell = () => {
+  const tell = (total = Math.max(expected, sum.rows)) => {
     told = performance.now()
     const rate = sum.rows / Math.max(seconds(), 0.001)
-    const total = Math.max(expected, sum.rows)
     const left = (total - sum.rows) / Math.max(rate, 1)
     onProgress?.({ type: 'rows', table, done: sum.rows, total, bytes: sum.bytes, rate, left })
   }
@@ -292,6 +341,6 @@ async function fillTable(
     if (bad === undefined || !(error instanceof MigrateError) || error.code !== 'BAD_ROWS') throw error
     sum.rows = await bad.copy(moved, note)
   }
-  tell()
+  tell(sum.rows)
   return { table, rows: sum.rows, bytes: sum.bytes, seconds: seconds() }
 }

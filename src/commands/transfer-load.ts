@@ -8,6 +8,7 @@ import { longestOf, typeBelow } from '../core/transfer/form.ts'
 import { type Database, withDatabase } from '../database/database.ts'
 import type { Target } from '../database/target.ts'
 import { entryOf, linesOf, rewrite } from './transfer-aside.ts'
+import { refusedOf } from './transfer-refused.ts'
 
 export interface TransferLoadOptions {
   /** The file of rows that were set aside. */
@@ -110,21 +111,9 @@ function keep(file: string, left: ReadonlyMap<number, readonly Problem[]>): Tran
   return kept.map(({ table, key, problems }) => ({ table, key, problems }))
 }
 
-/** How the errors of each database are told apart. */
-interface Refused {
-  isRefusal(error: unknown): boolean
-  isTaken(error: unknown): boolean
-}
-
-function refusedOf({ dialect }: Database): Promise<Refused> {
-  return dialect === 'sqlite'
-    ? import('../database/sqlite/refused.ts')
-    : import('../database/postgres/refused.ts')
-}
-
 async function insert(
   database: Database,
-  refused: Refused,
+  refused: Awaited<ReturnType<typeof refusedOf>>,
   table: Table,
   schema: Schema,
   { row }: Entry,

@@ -7,8 +7,10 @@ import { createSchema } from '../core/schema/sql/ddl.ts'
 import { count, list } from '../core/text.ts'
 import { different, named } from '../core/transfer/plan.ts'
 import type { Database } from '../database/database.ts'
+import type { Aside } from '../database/end.ts'
 import { prepareHistory, readHistory } from '../database/history.ts'
 import {
+  ASIDE,
   holderOf,
   isIncomplete,
   type Notes,
@@ -56,8 +58,9 @@ export async function prepareTarget(
   if (notes.transfer !== undefined && !resume && !replace) throw isIncomplete(target, notes.transfer)
   if (notes.interrupted !== undefined) refuseHalf(target, { interrupted: notes.interrupted })
   const steps = await missingSteps(source, target, applied, options)
-  const full = fresh || resume ? [] : await tablesWithRows(target)
-  if (full.length > 0 && !replace && notes.transfer === undefined) {
+  // What was there before an interrupted transfer is in the backup that was taken then.
+  const full = fresh || notes.transfer !== undefined ? [] : await tablesWithRows(target)
+  if (full.length > 0 && !replace) {
     throw new MigrateError('NOT_EMPTY', `${target.name} holds rows already, in ${list(full)}`, {
       hint: 'name an empty database, or give --replace, which takes a backup of it first',
     })
@@ -70,7 +73,7 @@ export async function prepareTarget(
       steps.map(({ id }) => id),
     ),
   )
-  if (!resume) await begin(source, target)
+  if (!resume) await begin(source, target, replace)
   const up = { ...options, logger: undefined, onProgress: undefined }
   await apply(
     target,
@@ -95,14 +98,30 @@ function backupOf({ backup = {}, signal, logger, onProgress }: TransferOptions) 
   return { ...place, ...(signal && { signal }), ...(logger && { logger }), ...(onProgress && { onProgress }) }
 }
 
-/** Says that a transfer has begun, and forgets what is left of an earlier one. */
-async function begin(source: Database, target: Database): Promise<void> {
+/**
+ * Says that a transfer has begun, and forgets what is left of an earlier one. What the target holds goes, also where
+ * nothing comes in its place; and what an earlier one has taken away to build it behind the rows is there again.
+ */
+async function begin(source: Database, target: Database, replace: boolean): Promise<void> {
+  const end = await target.end()
   const write = await stateWriter(target)
   const old = [...(await readState(target, TRANSFER)).keys()]
-  await target.transaction(async (run) => {
-    for (const name of old) await run(write(`${TRANSFER}${name}`, undefined))
-    await run(write(TRANSFER, { from: source.name, since: new Date().toISOString() }))
-  })
+  const { tables } = replace ? await target.introspect() : { tables: [] }
+  const whole = tables.filter((table) => table.partitionOf === undefined && table.virtual === undefined)
+  const earlier = [...(await readState<Aside>(target, ASIDE)).values()]
+  const asides = await end.setAside(whole, () => false)
+  const isKey = ({ kind }: Aside) => kind === 'foreign key'
+  const again = [...earlier, ...asides].sort((a, b) => Number(isKey(a)) - Number(isKey(b)))
+  const own = (text: string) => ({ file: 'transfer', text, own: true })
+  await end.unchecked(() =>
+    target.transaction(async (run) => {
+      for (const { drop } of asides) await run(own(drop))
+      if (whole.length > 0) await run(own(end.emptied(whole)))
+      for (const { build } of again) await run(own(build))
+      for (const name of old) await run(write(`${TRANSFER}${name}`, undefined))
+      await run(write(TRANSFER, { from: source.name, since: new Date().toISOString() }))
+    }),
+  )
 }
 
 /**

@@ -137,7 +137,9 @@ export async function transfer(options: TransferOptions): Promise<TransferResult
       const [ours, theirs] = [source, target].map(({ dialect, name }) => ({ dialect, database: name }))
       if (ours === undefined || theirs === undefined) throw new Error('a transfer has two ends')
       const work = check ? find : verifyOnly ? compare : move
-      const done = await work(await laneOf(source), await laneOf(target), options)
+      const lane = await laneOf(source)
+      refuseUtf16(lane)
+      const done = await work(lane, await laneOf(target), options)
       return { from: ours, to: theirs, verify, ...done, seconds: (performance.now() - start) / 1000 }
     }),
   )
@@ -174,6 +176,20 @@ function checkOptions(options: TransferOptions): void {
     throw refuse('--follow moves whole tables', 'leave out --only, --where, --limit and --mask')
   if (badTo !== undefined && (check || verifyOnly))
     throw refuse(`--bad sets rows aside, and ${given[0]} moves none`, 'leave out one of them')
+}
+
+/** Rows are put together by SQLite's SQL, byte by byte: texts must be UTF-8 already. */
+function refuseUtf16({ database, end: { handle } }: Lane): void {
+  if (handle.dialect !== 'sqlite') return
+  const { encoding } = handle.native.prepare('PRAGMA encoding').get() ?? {}
+  if (encoding === 'UTF-8') return
+  throw new MigrateError(
+    'USAGE',
+    `${database.name} keeps its texts in ${encoding}: only UTF-8 can be moved`,
+    {
+      hint: `make a copy in UTF-8 and move that: sqlite3 ${database.name} .dump | sqlite3 utf8.db`,
+    },
+  )
 }
 
 async function laneOf(database: Database): Promise<Lane> {

@@ -61,6 +61,8 @@ export interface End extends Proof {
    */
   setAside(tables: readonly Named[], large: (table: Named) => boolean): Promise<readonly Aside[]>
   isEmpty(table: Named): Promise<boolean>
+  /** The SQL that takes all rows out of tables, while nothing asks whether foreign keys hold. */
+  emptied(tables: readonly Named[]): string
   /** About how many rows there are, where that can be told at once. */
   estimate(moved: Moved): Promise<number>
   /** The last number that each counter has given: AUTOINCREMENT, serial, identity. */

@@ -66,6 +66,11 @@ export interface Transfer {
 /** What the names of a transfer's rows begin with. */
 export const TRANSFER = 'transfer'
 
+/** Of what it has set aside, of the tables that it has filled, and of the target's schema before: a row each. */
+export const ASIDE = `${TRANSFER} aside `
+export const FILLED = `${TRANSFER} table `
+export const BEFORE = `${TRANSFER} schema`
+
 /** The row of a source that says where the application was switched over to. */
 export const MOVED = 'moved'
 

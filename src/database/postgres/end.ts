@@ -39,6 +39,7 @@ export function endOf(client: ClientBase, query: Query, name: string): End {
     server: () => serverOf(client),
     setAside: (tables, large) => setAside(query, tables, large),
     isEmpty: async (table) => (await query(`SELECT FROM ${quoteTable(table)} LIMIT 1`)).length === 0,
+    emptied: (tables) => (tables.length === 0 ? '' : `TRUNCATE ${tables.map(quoteTable).join(', ')}`),
     estimate: async (moved) =>
       moved.rows === undefined ? estimate(query, moved.from) : count(query, moved, 'from'),
     counters: (tables) => counters(query, tables),

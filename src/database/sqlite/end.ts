@@ -33,6 +33,7 @@ export function endOf(native: DatabaseSync): End {
     setAside: async (tables, large) => setAside(native, tables, large),
     isEmpty: async ({ name }) =>
       native.prepare(`SELECT 1 FROM main.${quoteName(name)} LIMIT 1`).get() === undefined,
+    emptied: (tables) => tables.map(({ name }) => `DELETE FROM main.${quoteName(name)}`).join(';\n'),
     estimate: (moved) => estimate(native, moved),
     counters: async (tables) => counters(native, tables),
     finish: async (_tables, given) => countersSql(native, given),
