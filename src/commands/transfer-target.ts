@@ -7,7 +7,7 @@ import { createSchema } from '../core/schema/sql/ddl.ts'
 import { count, list } from '../core/text.ts'
 import { different, named } from '../core/transfer/plan.ts'
 import type { Database } from '../database/database.ts'
-import type { Aside } from '../database/end.ts'
+import type { Aside, End } from '../database/end.ts'
 import { prepareHistory, readHistory } from '../database/history.ts'
 import {
   ASIDE,
@@ -53,6 +53,11 @@ export async function prepareTarget(
   if (resume && notes.transfer === undefined) {
     throw new MigrateError('USAGE', `${target.name}: no transfer into it was interrupted`, {
       hint: 'leave out --resume',
+    })
+  }
+  if (resume && !follow && notes.transfer?.log !== undefined) {
+    throw new MigrateError('USAGE', `the transfer into ${target.name} follows its source`, {
+      hint: 'give --follow too, or begin again with --replace',
     })
   }
   if (notes.transfer !== undefined && !resume && !replace) throw isIncomplete(target, notes.transfer)
@@ -104,6 +109,7 @@ function backupOf({ backup = {}, signal, logger, onProgress }: TransferOptions) 
  */
 async function begin(source: Database, target: Database, replace: boolean): Promise<void> {
   const end = await target.end()
+  if (replace) await giveUpFollowing(end)
   const write = await stateWriter(target)
   const old = [...(await readState(target, TRANSFER)).keys()]
   const { tables } = replace ? await target.introspect() : { tables: [] }
@@ -136,6 +142,16 @@ export async function endTransfer(target: Database, finish: string, proven: bool
     if (finish !== '') await run({ file: 'transfer', text: finish, own: true })
     for (const name of names) await run(write(`${TRANSFER}${name}`, undefined))
   })
+}
+
+/** What a run that followed its source has made of foreign keys and triggers is as it was. */
+async function giveUpFollowing({ handle }: End): Promise<void> {
+  if (handle.dialect !== 'postgres') return
+  const { confirm, readPlace, release } = await import('../database/postgres/changes.ts')
+  const place = await readPlace(handle.client)
+  if (place === undefined) return
+  await release(handle.client, place)
+  await confirm(handle.client, place)
 }
 
 /** Says under which log the source is copied. */

@@ -37,10 +37,9 @@ function wholeness({ form, to, longest }: MovedColumn): ((field: Field) => boole
       return fits(words, precision, scale) === 'whole'
     }
   }
-  const unit = 10n ** BigInt(6 - precision)
-  if (form === 'time') return (field) => (timeOf(jsValue(field)) ?? 0n) % unit === 0n
-  if (form === 'timestamp' || form === 'timestamptz')
-    return (field) => (momentOf(jsValue(field)) ?? 0n) % unit === 0n
+  const isFine = (micros: bigint | undefined) => (micros ?? 0n) % 10n ** BigInt(6 - precision) === 0n
+  if (form === 'time') return (field) => isFine(timeOf(jsValue(field)))
+  if (form === 'timestamp' || form === 'timestamptz') return (field) => isFine(momentOf(jsValue(field)))
   return undefined
 }
 
