@@ -138,7 +138,7 @@ export async function transfer(options: TransferOptions): Promise<TransferResult
       if (ours === undefined || theirs === undefined) throw new Error('a transfer has two ends')
       const work = check ? find : verifyOnly ? compare : move
       const lane = await laneOf(source)
-      refuseUtf16(lane)
+      refuseUtf16(lane, options)
       const done = await work(lane, await laneOf(target), options)
       return { from: ours, to: theirs, verify, ...done, seconds: (performance.now() - start) / 1000 }
     }),
@@ -178,18 +178,14 @@ function checkOptions(options: TransferOptions): void {
     throw refuse(`--bad sets rows aside, and ${given[0]} moves none`, 'leave out one of them')
 }
 
-/** Rows are put together by SQLite's SQL, byte by byte: texts must be UTF-8 already. */
-function refuseUtf16({ database, end: { handle } }: Lane): void {
-  if (handle.dialect !== 'sqlite') return
+/** What looks for bad rows, and what follows, puts texts and bytes together in SQL, which UTF-16 does not allow. */
+function refuseUtf16({ database, end: { handle } }: Lane, { check, badTo, follow }: TransferOptions): void {
+  if (handle.dialect !== 'sqlite' || !(check || follow || badTo !== undefined)) return
   const { encoding } = handle.native.prepare('PRAGMA encoding').get() ?? {}
   if (encoding === 'UTF-8') return
-  throw new MigrateError(
-    'USAGE',
-    `${database.name} keeps its texts in ${encoding}: only UTF-8 can be moved`,
-    {
-      hint: `make a copy in UTF-8 and move that: sqlite3 ${database.name} .dump | sqlite3 utf8.db`,
-    },
-  )
+  throw new MigrateError('USAGE', `${database.name} keeps its texts in ${encoding}`, {
+    hint: 'leave out --check, --bad and --follow; or move it to another SQLite database first, which is in UTF-8',
+  })
 }
 
 async function laneOf(database: Database): Promise<Lane> {
