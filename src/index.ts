@@ -203,7 +203,8 @@ export async function schema(options?: SchemaOptions): Promise<SchemaResult> {
  * incomplete, and nobody else opens it.
  *
  * @throws USAGE, DIFFERENT, MISSING, INTERRUPTED, INCOMPLETE, NOT_EMPTY, BAD_ROWS, LOCK_TIMEOUT, ABORTED; what `up`
- *   throws of a migration, with `replace` what `backup` throws; the codes of the connections: CONFIG, CONNECTION,
+ *   throws of a migration, with `replace` what `backup` throws, with `check` SHADOW, with `follow` FOREIGN_KEY, BLOCKED
+ *   and LOCK_LOST, of a source that was switched over MOVED; the codes of the connections: CONFIG, CONNECTION,
  *   AUTHENTICATION, PERMISSION, READ_ONLY, NOT_A_DATABASE, BUSY, DATABASE
  */
 export async function transfer(options: TransferOptions): Promise<TransferResult> {

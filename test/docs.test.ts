@@ -30,6 +30,9 @@ const PAGES = ['README.md', ...readdirSync(join(ROOT, 'docs')).map((name) => `do
 /** The database that the guides name; the test puts its own there. */
 const NAMED = 'postgres://nexflow@localhost/nexflow'
 
+/** Databases that are empty at first, for what is moved into them. */
+const EMPTY = ['grown', 'staging'].map((name) => `postgres://nexflow@localhost/${name}`)
+
 /** What the guides show to be run elsewhere: nothing else may escape the test. */
 const ELSEWHERE = [
   'npm install nexflow-migrate',
@@ -104,9 +107,14 @@ function commands({ text }: Block): string[] {
   return text.split('\n').filter((line) => line !== '' && !line.startsWith('#'))
 }
 
+/** The databases of the test, by the URLs that the guides name. */
+type Named = ReadonlyMap<string, string>
+
 /** As `bash -e`, where a command that says `# exit status N` must end with it. */
-function bashOf(block: Block, database: string): string {
-  const lines = block.text.replaceAll(NAMED, database).split('\n')
+function bashOf(block: Block, databases: Named = new Map()): string {
+  const lines = block.text
+    .replaceAll(/postgres:\/\/nexflow@\w+\/\w+/g, (url) => databases.get(url) ?? url)
+    .split('\n')
   const checked = lines.map((line) => {
     const [, command, status] = /^(\S.*\S) +# exit status (\d+)$/.exec(line) ?? []
     if (command === undefined) return line
@@ -180,8 +188,27 @@ async function checkTypes(page: string, folder: string, more: readonly string[] 
   )
 }
 
+/** Makes an empty database for each of these URLs. */
+async function withNamed<T>(
+  kind: Kind,
+  [url, ...more]: readonly string[],
+  work: (databases: Named) => Promise<T>,
+): Promise<T> {
+  if (url === undefined) return work(new Map())
+  return kind.scratch((scratch) =>
+    withNamed(kind, more, (others) => work(new Map([[url, scratch.url], ...others]))),
+  )
+}
+
 /** Tells the story of a guide, from an empty folder to its end. */
-async function tell(guide: string, kind: Kind, postgres: Scratch, folder: string): Promise<void> {
+async function tell(
+  guide: string,
+  kind: Kind,
+  postgres: Scratch,
+  empty: Named,
+  folder: string,
+): Promise<void> {
+  const databases = new Map([[NAMED, postgres.url], ...empty])
   let shown = ''
   let waiting: string[] = []
   for (const block of blocks(guide)) {
@@ -200,12 +227,7 @@ async function tell(guide: string, kind: Kind, postgres: Scratch, folder: string
       sqlite.close()
       await postgres.query(block.text)
     } else {
-      const { stdout, stderr } = await succeeds(
-        where,
-        'bash',
-        ['-e', '-c', bashOf(block, postgres.url)],
-        folder,
-      )
+      const { stdout, stderr } = await succeeds(where, 'bash', ['-e', '-c', bashOf(block, databases)], folder)
       shown = stdout + stderr
       waiting = waiting.filter((file) => !commands(block).some((line) => line.endsWith(` ${file}`)))
     }
@@ -219,7 +241,9 @@ describe('1 the guides', { concurrency: true }, () => {
   const [, postgres] = NEWEST
   test(`1.1 they are a story that runs, on SQLite and ${postgres?.label}`, () =>
     postgres?.scratch((scratch) =>
-      withInstalled((folder) => tell('docs/guide.md', postgres, scratch, folder)),
+      withNamed(postgres, EMPTY, (empty) =>
+        withInstalled((folder) => tell('docs/guide.md', postgres, scratch, empty, folder)),
+      ),
     ))
 
   for (const guide of GUIDES) {
@@ -275,7 +299,7 @@ describe('2 the README', () => {
         ({ language, text }) => language === 'bash' && !text.startsWith('npm ci'),
       )
       assert.ok(everyday !== undefined && more.length === 0)
-      await succeeds(`README.md:${everyday.line}`, 'bash', ['-e', '-c', bashOf(everyday, '')], folder)
+      await succeeds(`README.md:${everyday.line}`, 'bash', ['-e', '-c', bashOf(everyday)], folder)
     }))
 
   test('2.3 its commands are those of package.json and of the tool', () => {
