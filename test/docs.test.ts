@@ -31,7 +31,7 @@ const PAGES = ['README.md', ...readdirSync(join(ROOT, 'docs')).map((name) => `do
 const NAMED = 'postgres://nexflow@localhost/nexflow'
 
 /** Databases that are empty at first, for what is moved into them. */
-const EMPTY = ['grown', 'staging'].map((name) => `postgres://nexflow@localhost/${name}`)
+const EMPTY = ['grown', 'staging', 'live'].map((name) => `postgres://nexflow@localhost/${name}`)
 
 /** What the guides show to be run elsewhere: nothing else may escape the test. */
 const ELSEWHERE = [

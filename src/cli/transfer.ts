@@ -153,7 +153,7 @@ async function optionsOf(words: readonly string[], values: Values): Promise<Tran
     ...(badTo !== undefined && { badTo }),
     ...(values.only !== undefined && { only: listOf(values, 'only') }),
     ...(exclude.length > 0 && { exclude }),
-    where: pairsOf(values, 'where'),
+    ...(values.where !== undefined && { where: pairsOf(values, 'where') }),
     ...(limit !== undefined && { limit: Number(limit) }),
     map,
     mask,
