@@ -197,7 +197,7 @@ const PROVEN: Readonly<Record<TransferResult['verify'], string>> = {
   none: 'nothing was compared',
 }
 
-/** Rows of a report that are shown of each kind. */
+/** Rows that were not loaded, as far as they are shown. */
 const MOST = 20
 
 /** What came of a transfer, for people. */
@@ -220,7 +220,7 @@ export function transferText(result: TransferResult, { check, verifyOnly }: Tran
     ...(backup === undefined ? [] : [`backup: ${backup}`]),
     ...aligned(tables.map((table) => tableCells(table))),
     ...result.bad.flatMap(badText),
-    ...result.differences.slice(0, MOST).map(differenceLine),
+    ...result.differences.map(differenceLine),
     ...warnings.map((message) => `${warning}: ${message}`),
     ...skipped.map(({ table, reason }) => `${warning}: ${table} was not moved: ${reason}`),
     ...(aside === undefined ? [] : asideText(aside)),

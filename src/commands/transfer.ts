@@ -17,7 +17,7 @@ import type { Options } from './options.ts'
 import { type RowsFile, withRowsFile } from './transfer-aside.ts'
 import { checkRows } from './transfer-check.ts'
 import { buildRest, type FilledTable, fill } from './transfer-fill.ts'
-import { readSource } from './transfer-source.ts'
+import { checkChosen, readSource } from './transfer-source.ts'
 import {
   endTransfer,
   makeOutside,
@@ -236,6 +236,7 @@ function bytesOf(tables: readonly FilledTable[]): number {
 async function move(source: Lane, target: Lane, options: TransferOptions): Promise<Done> {
   const { database } = target
   const key = await database.qualify(TABLE)
+  await checkChosen(source.database, database, options)
   return database.lock(key, lockOptions(options, database), () =>
     withLanes(target, options.to, async (lanes) => {
       if (options.follow) return moveLive(source, lanes, options)

@@ -47,8 +47,20 @@ export interface Server {
    * @returns the server's words for each text that it refuses, by its place
    */
   refusals(type: string, texts: readonly string[]): Promise<ReadonlyMap<number, string>>
+  /**
+   * Which texts a type takes and would write in another way: what is moved would not be what was there.
+   *
+   * @param texts that are not refused
+   * @returns their places
+   */
+  rewritten(type: string, texts: readonly string[]): Promise<readonly number[]>
   /** Whether lower(), and so citext, folds letters beyond ASCII. */
   readonly foldsAll: boolean
+}
+
+/** Why a text is bad that a type would write in another way. */
+export function otherwise(type: string): string {
+  return `would be written in another way by ${type}`
 }
 
 /** Characters of a value that are shown. */

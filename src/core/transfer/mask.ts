@@ -73,7 +73,9 @@ export function withMasks(
     (all, [name, mask]) =>
       withValue(all, source, name, '--mask', (column) => {
         const ties = tiesOf(name)
-        return mask === 'hash' ? hashOf(column, ties, said, source.dialect) : constantOf(mask, column, ties)
+        return mask === 'hash'
+          ? hashOf(column, ties, said, source.dialect)
+          : constantOf(mask, column, ties, source.dialect)
       }),
     moved,
   )
@@ -203,7 +205,12 @@ function isUnique({ primaryKey, uniques, indexes }: Table, name: string): boolea
  * One value for all rows is none for what must differ, or be found in another table. NULL differs from itself, and a
  * foreign key of NULL refers to nothing.
  */
-function constantOf(mask: 'null' | 'empty', column: MovedColumn, { tied, referring }: Ties): string {
+function constantOf(
+  mask: 'null' | 'empty',
+  column: MovedColumn,
+  { tied, referring }: Ties,
+  dialect: Dialect,
+): string {
   const { from, to, form } = column
   const [{ name, table }, ...others] = tied
   const refuse = (why: string) =>
@@ -219,13 +226,13 @@ function constantOf(mask: 'null' | 'empty', column: MovedColumn, { tied, referri
     throw refuse('it is NOT NULL')
   }
   if (isUnique(table, from.name)) throw refuse('it is unique')
-  const empty = hashable(column) ? EMPTY[form === 'any' ? from.kind : form] : undefined
-  if (empty === undefined) throw refuse(`it holds ${what(column)}`)
-  return empty
+  const kind = form === 'any' ? from.kind : form
+  if (hashable(column) && kind === 'text') return "''"
+  if (hashable(column) && (kind === 'bytes' || kind === 'blob')) return NO_BYTES[dialect]
+  throw refuse(`it holds ${what(column)}`)
 }
 
-/** By a form, or by the kind of a column that can hold any. */
-const EMPTY: Readonly<Record<string, string>> = { text: "''", bytes: "''::bytea", blob: "x''" }
+const NO_BYTES: Readonly<Record<Dialect, string>> = { sqlite: "x''", postgres: "''::bytea" }
 
 /** SQL whose value is the hash of a column's. NULL stays NULL. */
 function hashSql(dialect: Dialect, { from, form }: MovedColumn, folded: boolean, longest: number): string {

@@ -1,5 +1,6 @@
 import type { Form } from '../../core/transfer/form.ts'
 import type { MovedColumn } from '../../core/transfer/moved.ts'
+import { written } from './encode.ts'
 
 /** How a form's values are hashed: SQL of the hash, from SQL of a value and of the seed. */
 interface Canonical {
@@ -37,7 +38,8 @@ export const SETTINGS: Readonly<Record<string, string>> = {
   xmloption: 'content',
 }
 
-const SET = `(SELECT count(set_config(name, setting, true)) FROM (VALUES ${Object.entries(SETTINGS)
+/** SQL that sets them, to be compared with 0. */
+export const SET = `(SELECT count(set_config(name, setting, true)) FROM (VALUES ${Object.entries(SETTINGS)
   .map(([name, setting]) => `('${name}', '${setting}')`)
   .join(', ')}) AS settings (name, setting))`
 
@@ -59,7 +61,7 @@ const FORMS: Readonly<Record<Exclude<Form, 'any'>, Canonical>> = {
   time: sent('time'),
   json: asText,
   jsonb: { type: 'jsonb', value: (column) => `${column}::text` },
-  other: { value: (column) => `CASE WHEN ${SET} > 0 THEN ${column}::text END` },
+  other: { value: (column) => `CASE WHEN ${SET} > 0 THEN ${written(column)} END` },
 }
 
 const NO_UUID = '00000000-0000-0000-0000-000000000000'

@@ -5,8 +5,9 @@ import pg from 'pg'
 import { from as copyFrom } from 'pg-copy-streams'
 import type { Dialect } from '../../core/migrations.ts'
 import type { OneRow, Refusal } from '../../core/transfer/aside.ts'
+import { otherwise } from '../../core/transfer/bad.ts'
 import type { Moved } from '../../core/transfer/moved.ts'
-import { framed, isStaged, quoteTable, STAGE } from './receive.ts'
+import { framed, isStaged, makeStage, quoteTable, STAGE, writtenOtherwise } from './receive.ts'
 import { isRefusal } from './refused.ts'
 
 /** What becomes of rows that are not taken. */
@@ -41,6 +42,7 @@ export async function receiveCarefully(
       count += await put(
         client,
         copy,
+        moved.columns,
         chunk.filter(({ bytes }) => bytes !== null),
         refusals,
       )
@@ -61,6 +63,7 @@ type Copy = (rows: readonly OneRow[]) => Promise<void>
 async function put(
   client: ClientBase,
   copy: Copy,
+  columns: Moved['columns'],
   rows: readonly OneRow[],
   refusals: Refusals,
 ): Promise<number> {
@@ -71,12 +74,12 @@ async function put(
   const bad = at === undefined ? undefined : rows[at]
   if (at === undefined || bad === undefined) {
     const half = rows.length >> 1
-    const first = await put(client, copy, rows.slice(0, half), refusals)
-    return first + (await put(client, copy, rows.slice(half), refusals))
+    const first = await put(client, copy, columns, rows.slice(0, half), refusals)
+    return first + (await put(client, copy, columns, rows.slice(half), refusals))
   }
-  const before = await put(client, copy, rows.slice(0, at), refusals)
-  await refusals.refused(bad.id, refusalOf(error))
-  return before + (await put(client, copy, rows.slice(at + 1), refusals))
+  const before = await put(client, copy, columns, rows.slice(0, at), refusals)
+  await refusals.refused(bad.id, refusalOf(error, columns))
+  return before + (await put(client, copy, columns, rows.slice(at + 1), refusals))
 }
 
 /** @returns what the server refused */
@@ -100,7 +103,10 @@ function lineOf({ where = '' }: DatabaseError): number | undefined {
 }
 
 /** The server's words, and the column if it names one. */
-export function refusalOf({ message, detail, column, where = '' }: DatabaseError): Refusal {
+function refusalOf(error: DatabaseError, columns: Moved['columns']): Refusal {
+  const { message, detail, column, where = '' } = error
+  const other = writtenOtherwise(error, columns)?.to
+  if (other !== undefined) return { words: otherwise(other.type), column: other.name }
   const [, named = column] = /^COPY .*, line \d+, column ([^:\n]+)/m.exec(where) ?? []
   // What a CHECK says of a row is all of the row.
   const isRow = detail === undefined || detail.startsWith('Failing row')
@@ -113,10 +119,7 @@ async function copier(client: ClientBase, moved: Moved, from: Dialect): Promise<
   const names = columns.map((column) => pg.escapeIdentifier(column.to.name))
   const staged = columns.map((column) => isStaged(column, from))
   if (!staged.includes(true)) return (rows) => copyTo(client, `${table} (${names.join(', ')})`, rows)
-  const types = columns.map((column, i) => (staged[i] ? 'text' : column.to.type))
-  await client.query(
-    `CREATE TEMPORARY TABLE ${STAGE} (${names.map((name, i) => `${name} ${types[i]}`).join(', ')}) ON COMMIT DROP`,
-  )
+  await makeStage(client, columns, staged, from)
   const values = names.map((name, i) => (staged[i] ? `${name}::${columns[i]?.to.type}` : name))
   return async (rows) => {
     await copyTo(client, `pg_temp.${STAGE}`, rows)

@@ -3,6 +3,11 @@ import { quoteName } from '../../core/text.ts'
 import type { Form } from '../../core/transfer/form.ts'
 import type { MovedColumn } from '../../core/transfer/moved.ts'
 
+/** A value as its type writes it and reads it: a cast to text is another, which gives an inet a netmask. NULL is ''. */
+export const written = (value: string) => `format('%s', ${value})`
+
+const ofOther = (value: string) => `CASE WHEN num_nulls(${value}) = 0 THEN ${written(value)} END`
+
 const as = (type: string) => (value: string) => `${value}::${type}`
 
 /**
@@ -26,7 +31,7 @@ const TO_POSTGRES: Readonly<Record<Form, (value: string) => string>> = {
   time: as('time'),
   json: as('json'),
   jsonb: as('jsonb'),
-  other: as('text'),
+  other: ofOther,
   any: as('text'),
 }
 
@@ -49,7 +54,7 @@ const TO_SQLITE: Readonly<Record<Form, (value: string) => string>> = {
   time: as('text'),
   json: as('text'),
   jsonb: as('text'),
-  other: as('text'),
+  other: ofOther,
   any: as('text'),
 }
 

@@ -1,6 +1,6 @@
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
-import type { ClientBase } from 'pg'
+import type { ClientBase, DatabaseError } from 'pg'
 import pg from 'pg'
 import { from as copyFrom } from 'pg-copy-streams'
 import type { Dialect } from '../../core/migrations.ts'
@@ -8,6 +8,8 @@ import type { Named } from '../../core/schema/model.ts'
 import type { Sql } from '../../core/sql-error.ts'
 import type { Moved, MovedColumn } from '../../core/transfer/moved.ts'
 import type { Packet } from '../end.ts'
+import { SET } from './canonical.ts'
+import { written } from './encode.ts'
 
 /** postgresql.org/docs/current/sql-copy.html, "Binary Format": signature, flags, no extension. */
 const HEADER = Buffer.from('PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0', 'latin1')
@@ -44,7 +46,7 @@ export async function receive(
   await client.query('BEGIN')
   try {
     await client.query(`TRUNCATE ${table}`)
-    if (staged.includes(true)) await throughStage(client, moved, staged, rows)
+    if (staged.includes(true)) await throughStage(client, moved, staged, from, rows)
     else await copy(client, `${table} (${names.join(', ')})`, await freeze(client, table), rows)
     await client.query(note().text)
     await client.query('COMMIT')
@@ -67,18 +69,43 @@ async function throughStage(
   client: ClientBase,
   { to, columns }: Moved,
   staged: readonly boolean[],
+  from: Dialect,
   rows: AsyncIterable<Packet>,
 ): Promise<void> {
   const names = columns.map((column) => pg.escapeIdentifier(column.to.name))
-  const types = columns.map((column, i) => (staged[i] ? 'text' : column.to.type))
-  await client.query(
-    `CREATE TEMPORARY TABLE ${STAGE} (${names.map((name, i) => `${name} ${types[i]}`).join(', ')}) ON COMMIT DROP`,
-  )
+  await makeStage(client, columns, staged, from)
   await copy(client, `pg_temp.${STAGE}`, '', rows)
   const values = names.map((name, i) => (staged[i] ? `${name}::${columns[i]?.to.type}` : name))
   await client.query(
     `INSERT INTO ${quoteTable(to)} (${names.join(', ')}) OVERRIDING SYSTEM VALUE SELECT ${values.join(', ')} FROM pg_temp.${STAGE}`,
   )
+}
+
+/** What the constraints' names begin with that take no text which its type would write in another way. */
+const OTHERWISE = 'nexflow_otherwise_'
+
+/** Makes the table of texts. What SQLite has of a type with no form of its own must be as the server writes it. */
+export async function makeStage(
+  client: ClientBase,
+  columns: readonly MovedColumn[],
+  staged: readonly boolean[],
+  from: Dialect,
+): Promise<void> {
+  const parts = columns.map(({ to, form }, i) => {
+    const name = pg.escapeIdentifier(to.name)
+    if (!staged[i]) return `${name} ${to.type}`
+    const isSame = `CONSTRAINT ${OTHERWISE}${i} CHECK (${written(`${name}::${to.type}`)} = ${name})`
+    return `${name} text${form === 'other' && from === 'sqlite' ? ` ${isSame}` : ''}`
+  })
+  await client.query(`SELECT ${SET}; CREATE TEMPORARY TABLE ${STAGE} (${parts.join(', ')}) ON COMMIT DROP`)
+}
+
+/** The column whose text the server would write in another way, if that is what a constraint says. */
+export function writtenOtherwise(
+  { constraint = '' }: Pick<DatabaseError, 'constraint'>,
+  columns: readonly MovedColumn[],
+): MovedColumn | undefined {
+  return constraint.startsWith(OTHERWISE) ? columns[Number(constraint.slice(OTHERWISE.length))] : undefined
 }
 
 /** Fills a table. */

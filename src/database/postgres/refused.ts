@@ -1,5 +1,7 @@
 import type { ClientBase, DatabaseError } from 'pg'
 import type { Server } from '../../core/transfer/bad.ts'
+import { SET } from './canonical.ts'
+import { written } from './encode.ts'
 import { isServerError } from './errors.ts'
 
 /** Whether the server refused what a row holds, and not that anything was written at all. */
@@ -19,7 +21,11 @@ export function isTaken(error: unknown): boolean {
  */
 export async function serverOf(client: ClientBase): Promise<Server> {
   const { rows } = await client.query(`SELECT lower('É' COLLATE "default") = 'é' AS folds`)
-  return { foldsAll: rows[0]?.folds === true, refusals: (type, texts) => refusals(client, type, texts) }
+  return {
+    foldsAll: rows[0]?.folds === true,
+    refusals: (type, texts) => refusals(client, type, texts),
+    rewritten: (type, texts) => rewritten(client, type, texts),
+  }
 }
 
 /** What the server says of each text: of half of them, and half of those, until one is left. */
@@ -38,6 +44,15 @@ async function refusals(
     ...(await refusals(client, type, texts.slice(0, half), first)),
     ...(await refusals(client, type, texts.slice(half), first + half)),
   ])
+}
+
+async function rewritten(client: ClientBase, type: string, texts: readonly string[]): Promise<number[]> {
+  const { rows } = await client.query(
+    `SELECT n::int - 1 AS at FROM unnest($1::text[]) WITH ORDINALITY AS given (text, n)
+     WHERE CASE WHEN ${SET} > 0 THEN ${written(`text::${type}`)} END <> text ORDER BY n`,
+    [texts],
+  )
+  return rows.map(({ at }) => at)
 }
 
 async function refusal(

@@ -9,6 +9,7 @@ import {
   type Example,
   fits,
   type Into,
+  otherwise,
   precisionOf,
   type Search,
   shown,
@@ -430,16 +431,23 @@ async function doubts(
     )
     statement.setReadBigInts(true)
     const ask = async (rows: readonly (readonly [row: Values, text: string])[]) => {
-      const refused = await server.refusals(
-        column.to.type,
-        rows.map(([, text]) => text),
-      )
-      for (const [at, words] of refused) {
-        const [row = {}, text = ''] = rows[at] ?? []
-        found.add(column.from.name, `is refused: ${general(words, text)}`, () => ({
+      const { type } = column.to
+      const tell = ([row, text]: (typeof rows)[number], reason: string) =>
+        found.add(column.from.name, reason, () => ({
           key: Object.fromEntries(keys.map(({ name }, i) => [name, plain(headShown(row, `k${i}`))])),
           value: shown(text),
         }))
+      const textsOf = (some: typeof rows) => some.map(([, text]) => text)
+      const refused = await server.refusals(type, textsOf(rows))
+      for (const [at, one] of rows.entries()) {
+        const words = refused.get(at)
+        if (words !== undefined) tell(one, `is refused: ${general(words, one[1])}`)
+      }
+      if (column.form !== 'other') return
+      const taken = rows.filter((_, at) => !refused.has(at))
+      for (const at of await server.rewritten(type, textsOf(taken))) {
+        const one = taken[at]
+        if (one !== undefined) tell(one, otherwise(type))
       }
     }
     let waiting: [Values, string][] = []
