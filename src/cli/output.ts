@@ -206,6 +206,7 @@ export function statusText({
   upToDate,
   stashes,
   transfer,
+  moved,
 }: StatusResult): string {
   const width = Math.max(0, ...entries.map(({ id }) => id.length))
   const line = ({ id, state, appliedAt = '' }: Entry) =>
@@ -222,6 +223,7 @@ export function statusText({
     ...(transfer === undefined
       ? []
       : [`incomplete: the transfer from ${transfer.from} that began at ${transfer.since} has not ended`]),
+    ...(moved === undefined ? [] : [`moved to ${moved.to} at ${moved.at}`]),
     `${database}: ${verdict}${counts.length > 0 ? ` (${counts.join(', ')})` : ''}`,
   ].join('\n')
 }

@@ -192,7 +192,7 @@ function pairsOf(values: Values, name: string): Record<string, string> {
 }
 
 const PROVEN: Readonly<Record<TransferResult['verify'], string>> = {
-  full: 'every row is the same on both sides, by the digest that each has made of its own',
+  full: 'every row is the same on both sides, by a digest that each has made by itself',
   count: 'every table has as many rows on both sides; what they hold was not compared',
   none: 'nothing was compared',
 }
@@ -205,8 +205,11 @@ export function transferText(result: TransferResult, { check, verifyOnly }: Tran
   const { from, to, ok, verify, tables, rows, bytes, seconds, skipped, warnings, backup, aside, stop } =
     result
   const warning = paint('yellow', 'warning', process.stdout)
-  const done = check ? 'looked at in' : verifyOnly ? 'compared with those of' : 'moved from'
-  const where = check ? from.database : `${from.database} to ${to.database}`
+  const done = check
+    ? `of ${from.database} looked at`
+    : verifyOnly
+      ? `of ${from.database} compared with ${to.database}`
+      : `moved from ${from.database} to ${to.database}`
   const size = bytes === 0 ? '' : ` (${bytesText(bytes)})`
   const differ = verifyOnly ? '' : ': the target stays marked as incomplete'
   const verdict = check
@@ -214,7 +217,7 @@ export function transferText(result: TransferResult, { check, verifyOnly }: Tran
       ? 'the target can take every row as it is'
       : `${count(sum(result.bad.map((one) => one.count)), 'value')} that the target cannot take as they are`
     : ok
-      ? PROVEN[verify]
+      ? (aside === undefined ? '' : 'but for those set aside, ') + PROVEN[verify]
       : `the two sides differ${differ}`
   return [
     ...(backup === undefined ? [] : [`backup: ${backup}`]),
@@ -227,7 +230,7 @@ export function transferText(result: TransferResult, { check, verifyOnly }: Tran
     ...(stop === undefined
       ? []
       : [`the application waited ${Math.ceil(stop)} ms; it must use ${to.database} from now on`]),
-    `${number(rows)} ${rows === 1 ? 'row' : 'rows'}${size} ${done} ${where} in ${seconds.toFixed(1)} s`,
+    `${number(rows)} ${rows === 1 ? 'row' : 'rows'}${size} ${done} in ${seconds.toFixed(1)} s`,
     ok ? verdict : paint('red', verdict, process.stdout),
   ].join('\n')
 }

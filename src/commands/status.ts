@@ -3,7 +3,7 @@ import { compare, type Entry } from '../core/plan.ts'
 import { withDatabase } from '../database/database.ts'
 import { readHistory } from '../database/history.ts'
 import { publicStash, readStashes, type Stash } from '../database/stash.ts'
-import { readNotes, type Transfer } from '../database/state.ts'
+import { readNotes, type Switched, type Transfer } from '../database/state.ts'
 import { dialectOf } from '../database/target.ts'
 import { DEFAULT_DATABASE, NEXFLOW_MIGRATIONS, type Options } from './options.ts'
 
@@ -18,6 +18,8 @@ export interface StatusResult {
   readonly stashes: readonly Stash[]
   /** A transfer into the database that has not ended: rows are missing. */
   readonly transfer?: Transfer
+  /** Where the application was switched over to. */
+  readonly moved?: Switched
 }
 
 /**
@@ -31,12 +33,12 @@ export async function status(options: Options = {}): Promise<StatusResult> {
   const { database: target = DEFAULT_DATABASE, migrations: source = NEXFLOW_MIGRATIONS } = options
   const files = readMigrations(source, dialectOf(target))
   return withDatabase(target, {}, async (database) => {
-    const { interrupted, transfer } = await readNotes(database)
+    const { interrupted, transfer, moved } = await readNotes(database)
     const migrations = compare(files, await readHistory(database)).map(
       (entry): Entry => (entry.id === interrupted?.id ? { ...entry, state: 'interrupted' } : entry),
     )
     const stashes = (await readStashes(database)).map(publicStash)
-    const upToDate = transfer === undefined && migrations.every(({ state }) => state === 'applied')
+    const upToDate = !transfer && !moved && migrations.every(({ state }) => state === 'applied')
     return {
       dialect: database.dialect,
       database: database.name,
@@ -44,6 +46,7 @@ export async function status(options: Options = {}): Promise<StatusResult> {
       migrations,
       stashes,
       ...(transfer !== undefined && { transfer }),
+      ...(moved !== undefined && { moved }),
     }
   })
 }

@@ -102,7 +102,7 @@ function conditionOf({ key, columns }: Moved, entries: readonly Entry[]): string
   const keys = entries.map((entry) => parts.map((part) => entry.key[part?.to.name ?? '']))
   const isPlain = (value: unknown) => typeof value === 'string' || typeof value === 'number'
   if (key.length === 0 || !keys.every((values) => values.every(isPlain))) return undefined
-  const names = key.map(quoteName).join(', ')
+  const names = parts.map((part) => part?.value ?? quoteName(part?.from.name ?? '')).join(', ')
   const values = key.map((_, i) => `json_extract(value, '$[${i}]')`).join(', ')
   const list = JSON.stringify(keys).replaceAll("'", "''")
   return `((${names}) IN (SELECT ${values} FROM json_each('${list}'))) IS NOT TRUE`

@@ -6,6 +6,7 @@ import type { Entry, Problem } from '../core/transfer/aside.ts'
 import { fits, precisionOf } from '../core/transfer/bad.ts'
 import { longestOf, typeBelow } from '../core/transfer/form.ts'
 import { type Database, withDatabase } from '../database/database.ts'
+import { readNotes, refuseUnused } from '../database/state.ts'
 import type { Target } from '../database/target.ts'
 import { entryOf, linesOf, rewrite } from './transfer-aside.ts'
 import { refusedOf } from './transfer-refused.ts'
@@ -30,10 +31,11 @@ export interface TransferLoadResult {
  * Inserts the rows of a file that were set aside and have been mended. Those that the target does not take stay in the
  * file, with the reasons; the others are removed from it, and the file with the last. Done twice it changes nothing.
  *
- * @throws BAD_ROWS if a line is no row, ABORTED, and the errors of the connection
+ * @throws INCOMPLETE, MOVED, BAD_ROWS if a line is no row, ABORTED, and the errors of the connection
  */
 export async function load({ file, to, signal }: TransferLoadOptions): Promise<TransferLoadResult> {
   return withDatabase(to, {}, async (database) => {
+    refuseUnused(database, await readNotes(database))
     const schema = await database.introspect()
     const refused = await refusedOf(database)
     const tables = new Map(schema.tables.map((table) => [nameOf(table), table]))

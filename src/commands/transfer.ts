@@ -139,7 +139,9 @@ export async function transfer(options: TransferOptions): Promise<TransferResult
       const work = check ? find : verifyOnly ? compare : move
       const lane = await laneOf(source)
       refuseUtf16(lane, options)
-      const done = await work(lane, await laneOf(target), options)
+      const done = await work(lane, await laneOf(target), options).catch((error: unknown) => {
+        throw isStopped(error) && create ? stopped(error) : error
+      })
       return { from: ours, to: theirs, verify, ...done, seconds: (performance.now() - start) / 1000 }
     }),
   )
@@ -176,6 +178,17 @@ function checkOptions(options: TransferOptions): void {
     throw refuse('--follow moves whole tables', 'leave out --only, --where, --limit and --mask')
   if (badTo !== undefined && (check || verifyOnly))
     throw refuse(`--bad sets rows aside, and ${given[0]} moves none`, 'leave out one of them')
+}
+
+function isStopped(error: unknown): error is MigrateError {
+  return error instanceof MigrateError && error.code === 'ABORTED'
+}
+
+function stopped(cause: MigrateError): MigrateError {
+  return new MigrateError('ABORTED', 'stopped on request: the tables that are filled stay', {
+    hint: 'go on with --resume, or begin again with --replace',
+    cause,
+  })
 }
 
 /** What looks for bad rows, and what follows, puts texts and bytes together in SQL, which UTF-16 does not allow. */

@@ -1,6 +1,5 @@
 /** `YYYY-MM-DD`, and behind a T or a space a time: SQLite's and ISO 8601's forms. */
-const MOMENT =
-  /^(\d{4})-(\d\d)-(\d\d)(?:[ Tt](\d\d):(\d\d)(?::(\d\d)(?:\.(\d{1,6}))?)?\s?([Zz]|[+-]\d\d(?::?\d\d)?)?)?$/
+const MOMENT = /^(\d{4})-(\d\d)-(\d\d)(?:[ T](\d\d):(\d\d)(?::(\d\d)(?:\.(\d{1,6}))?)?(Z|[+-]\d\d:\d\d)?)?$/
 
 const TIME = /^(\d\d):(\d\d)(?::(\d\d)(?:\.(\d{1,6}))?)?$/
 
@@ -31,7 +30,7 @@ export function momentOf(value: unknown): bigint | undefined {
   if (typeof value === 'bigint') return ofNumber(Number(value), true)
   if (typeof value === 'number') return ofNumber(value, false)
   if (typeof value !== 'string') return undefined
-  if (/^-?\d{1,15}$/.test(value)) return ofNumber(Number(value), true)
+  if (/^\d{1,15}$/.test(value)) return ofNumber(Number(value), true)
   const [, year, month, day, hour = '0', minute = '0', second = '0', fraction = '', zone] =
     MOMENT.exec(value) ?? []
   const days = daysOf(Number(year), Number(month), Number(day))
@@ -73,8 +72,8 @@ function microsOf(hour: string, minute: string, second: string, fraction: string
 
 /** Minutes east of UTC. */
 function offsetOf(zone: string | undefined): number | undefined {
-  if (zone === undefined || /^z$/i.test(zone)) return 0
-  const [, sign, hours, minutes = '0'] = /^([+-])(\d\d):?(\d\d)?$/.exec(zone) ?? []
+  if (zone === undefined || zone === 'Z') return 0
+  const [, sign, hours, minutes] = /^([+-])(\d\d):(\d\d)$/.exec(zone) ?? []
   if (Number(hours) > 15 || Number(minutes) > 59) return undefined
   return (sign === '-' ? -1 : 1) * (Number(hours) * 60 + Number(minutes))
 }
