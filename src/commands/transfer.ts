@@ -241,7 +241,7 @@ async function move(source: Lane, target: Lane, options: TransferOptions): Promi
   const { database } = target
   const key = await database.qualify(TABLE)
   await checkChosen(source.database, database, options)
-  return database.lock(key, lockOptions(options, database), () =>
+  const work = () =>
     withLanes(target, options.to, async (lanes) => {
       if (options.follow) return moveLive(source, lanes, options)
       return source.end.snapshot(async () => {
@@ -250,8 +250,25 @@ async function move(source: Lane, target: Lane, options: TransferOptions): Promi
         const done = await withBadRows(options, (file) => fillAndProve(source, lanes, read, options, file))
         return { ...done, ...told(read, done.warnings), ...(backup !== undefined && { backup }) }
       })
-    }),
-  )
+    })
+  try {
+    return await database.lock(key, lockOptions(options, database), work)
+  } catch (error) {
+    throw options.signal?.aborted ? await stopped(error, database) : error
+  }
+}
+
+/** What whoever has stopped it is told: who follows has said it already. */
+async function stopped(error: unknown, target: Database): Promise<unknown> {
+  const isTold = error instanceof MigrateError && error.code === 'ABORTED'
+  if (isTold && error.hint?.includes('--resume')) return error
+  const { transfer } = await readNotes(target).catch(() => ({ transfer: undefined }))
+  if (transfer === undefined && isTold) return error
+  const state = transfer === undefined ? '' : `: ${target.name} stays marked as incomplete`
+  return new MigrateError('ABORTED', `stopped on request${state}`, {
+    hint: `run the same command again${transfer === undefined ? '' : ' with --resume: it goes on where it was'}`,
+    cause: error,
+  })
 }
 
 /** What is moved into a target that is at the source's version, with the tables of no migration made there. */
