@@ -139,9 +139,7 @@ export async function transfer(options: TransferOptions): Promise<TransferResult
       const work = check ? find : verifyOnly ? compare : move
       const lane = await laneOf(source)
       refuseUtf16(lane, options)
-      const done = await work(lane, await laneOf(target), options).catch((error: unknown) => {
-        throw isStopped(error) && create ? stopped(error) : error
-      })
+      const done = await work(lane, await laneOf(target), options)
       return { from: ours, to: theirs, verify, ...done, seconds: (performance.now() - start) / 1000 }
     }),
   )
@@ -178,17 +176,6 @@ function checkOptions(options: TransferOptions): void {
     throw refuse('--follow moves whole tables', 'leave out --only, --where, --limit and --mask')
   if (badTo !== undefined && (check || verifyOnly))
     throw refuse(`--bad sets rows aside, and ${given[0]} moves none`, 'leave out one of them')
-}
-
-function isStopped(error: unknown): error is MigrateError {
-  return error instanceof MigrateError && error.code === 'ABORTED'
-}
-
-function stopped(cause: MigrateError): MigrateError {
-  return new MigrateError('ABORTED', 'stopped on request: the tables that are filled stay', {
-    hint: 'go on with --resume, or begin again with --replace',
-    cause,
-  })
 }
 
 /** What looks for bad rows, and what follows, puts texts and bytes together in SQL, which UTF-16 does not allow. */
@@ -250,7 +237,7 @@ async function move(source: Lane, target: Lane, options: TransferOptions): Promi
   const { database } = target
   const key = await database.qualify(TABLE)
   await checkChosen(source.database, database, options)
-  return database.lock(key, lockOptions(options, database), () =>
+  const work = () =>
     withLanes(target, options.to, async (lanes) => {
       if (options.follow) return moveLive(source, lanes, options)
       return source.end.snapshot(async () => {
@@ -259,8 +246,25 @@ async function move(source: Lane, target: Lane, options: TransferOptions): Promi
         const done = await withBadRows(options, (file) => fillAndProve(source, lanes, read, options, file))
         return { ...done, ...told(read, done.warnings), ...(backup !== undefined && { backup }) }
       })
-    }),
-  )
+    })
+  try {
+    return await database.lock(key, lockOptions(options, database), work)
+  } catch (error) {
+    throw options.signal?.aborted ? await stopped(error, database) : error
+  }
+}
+
+/** What whoever has stopped it is told: who follows has said it already. */
+async function stopped(error: unknown, target: Database): Promise<unknown> {
+  const isTold = error instanceof MigrateError && error.code === 'ABORTED'
+  if (isTold && error.hint?.includes('--resume')) return error
+  const { transfer } = await readNotes(target).catch(() => ({ transfer: undefined }))
+  if (transfer === undefined && isTold) return error
+  const state = transfer === undefined ? '' : `: ${target.name} stays marked as incomplete`
+  return new MigrateError('ABORTED', `stopped on request${state}`, {
+    hint: `run the same command again${transfer === undefined ? '' : ' with --resume: it goes on where it was'}`,
+    cause: error,
+  })
 }
 
 /** What is moved into a target that is at the source's version, with the tables of no migration made there. */

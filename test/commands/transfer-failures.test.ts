@@ -178,6 +178,8 @@ describe('ends of a transfer that cannot be used', () => {
       chownSync(open, 65_534, 65_534)
       chmodSync(folder, 0o755)
       const path = join(closed, 'app.db')
+      // A database in WAL mode can only be read by who can write beside it.
+      await source.query('PRAGMA journal_mode = DELETE')
       copyFileSync(source.url.slice('sqlite:'.length), path)
       chmodSync(path, 0o444)
       chmodSync(closed, 0o555)

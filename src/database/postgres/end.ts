@@ -2,12 +2,13 @@ import type { ClientBase } from 'pg'
 import { MigrateError } from '../../core/errors.ts'
 import type { Named } from '../../core/schema/model.ts'
 import type { Counter, End } from '../end.ts'
+import { guardedEnd } from '../guarded.ts'
 import { setAside } from './aside.ts'
 import { findBad } from './bad.ts'
 import { choose } from './choose.ts'
 import { counters, countersSql } from './counters.ts'
 import { count, proofOf } from './digest.ts'
-import { fromPostgres } from './errors.ts'
+import { fromPostgres, isServerError } from './errors.ts'
 import { startMasks } from './mask.ts'
 import { quoteTable, receive } from './receive.ts'
 import { serverOf } from './refused.ts'
@@ -17,25 +18,17 @@ type Query = <T>(sql: string) => Promise<T[]>
 
 /** What a transfer does with a database of PostgreSQL. */
 export function endOf(client: ClientBase, query: Query, name: string): End {
-  /** Says a driver's error in our words. */
-  const guarded = async <T>(work: () => Promise<T>): Promise<T> => {
-    try {
-      return await work()
-    } catch (error) {
-      throw refused(error, name) ?? fromPostgres(error, name) ?? error
-    }
-  }
-  return {
+  const end: End = {
     ...proofOf(query),
     handle: { dialect: 'postgres', client },
     snapshot: (work) => snapshot(client, work),
     // They are set aside.
     unchecked: (work) => work(),
     read: (moved, to) => send(client, moved, to),
-    write: (moved, from, rows, note) => guarded(() => receive(client, moved, from, rows, note)),
+    write: (moved, from, rows, note) => receive(client, moved, from, rows, note),
     choose: (selection) => choose(client, selection),
     startMasks: () => startMasks(client),
-    findBad: (moved, into, search) => guarded(() => findBad(client, moved, into, search)),
+    findBad: (moved, into, search) => findBad(client, moved, into, search),
     server: () => serverOf(client),
     setAside: (tables, large) => setAside(query, tables, large),
     isEmpty: async (table) => (await query(`SELECT FROM ${quoteTable(table)} LIMIT 1`)).length === 0,
@@ -47,6 +40,7 @@ export function endOf(client: ClientBase, query: Query, name: string): End {
     // Foreign keys are built behind the rows: the server has looked.
     orphan: async () => undefined,
   }
+  return guardedEnd(end, (error) => refused(error, name) ?? fromPostgres(error, name) ?? error)
 }
 
 /** As the statistics have it, if there are any. */
@@ -65,17 +59,8 @@ async function finish(query: Query, tables: readonly Named[], given: readonly Co
 
 /** Classes of errors that say that the server does not take a row: data exceptions, and violated constraints. */
 function refused(error: unknown, name: string): MigrateError | undefined {
-  const {
-    code = '',
-    message,
-    where = '',
-    detail,
-  } = error as {
-    code?: string
-    message: string
-    where?: string
-    detail?: string
-  }
+  if (!isServerError(error)) return undefined
+  const { code = '', message, where = '', detail } = error
   if (!/^2[23]/.test(code)) return undefined
   const [, place = ''] = /^COPY (.*?)(?::|$)/.exec(where) ?? []
   const words = [message, detail, place === '' ? '' : `at ${place}`].filter(Boolean).join(', ')

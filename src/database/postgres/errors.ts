@@ -35,7 +35,8 @@ const MEANINGS: Record<string, { code: Code; hint: string }> = {
 }
 
 /** What `pg` says without a code when the connection is gone. */
-const CUT = /connection terminated|timeout expired|server does not support SSL|client was closed/i
+const CUT =
+  /connection terminated|timeout expired|server does not support SSL|client was closed|not queryable/i
 
 /** An error that the server itself reported, with its words and position. */
 export function isServerError(error: unknown): error is DatabaseError {

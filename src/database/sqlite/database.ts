@@ -129,7 +129,7 @@ export async function wrap(native: DatabaseSync, url?: string): Promise<Database
 
     end: async () => {
       const { endOf } = await import('./end.ts')
-      return endOf(native)
+      return endOf(native, name)
     },
 
     introspect: async () => {

@@ -3,20 +3,21 @@ import type { Named } from '../../core/schema/model.ts'
 import { quoteName } from '../../core/text.ts'
 import type { Moved } from '../../core/transfer/moved.ts'
 import type { End } from '../end.ts'
+import { guardedEnd } from '../guarded.ts'
 import { setAside } from './aside.ts'
 import { findBad } from './bad.ts'
 import { choose } from './choose.ts'
 import { setWal } from './connect.ts'
 import { counters, countersSql } from './counters.ts'
 import { count, proofOf, sendAndDigest } from './digest.ts'
-import { isSqliteError } from './errors.ts'
+import { fromSqlite, isSqliteError } from './errors.ts'
 import { startMasks } from './mask.ts'
 import { receive } from './receive.ts'
 import { rowidOf, send, snapshot } from './send.ts'
 
 /** What a transfer does with a database of SQLite. */
-export function endOf(native: DatabaseSync): End {
-  return {
+export function endOf(native: DatabaseSync, name: string): End {
+  const end: End = {
     ...proofOf(native),
     handle: { dialect: 'sqlite', native },
     snapshot: (work) => snapshot(native, work),
@@ -39,6 +40,7 @@ export function endOf(native: DatabaseSync): End {
     finish: async (_tables, given) => countersSql(native, given),
     orphan: async (tables) => orphan(native, tables),
   }
+  return guardedEnd(end, (error) => fromSqlite(error, name) ?? error)
 }
 
 async function unchecked<T>(native: DatabaseSync, work: () => Promise<T>): Promise<T> {
