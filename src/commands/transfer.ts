@@ -171,8 +171,9 @@ function checkOptions(options: TransferOptions): void {
     throw refuse('what was masked by a hash cannot be compared later', 'leave out its tables with --exclude')
   if (follow && (check || verifyOnly || badTo !== undefined))
     throw refuse('--follow moves all rows as they are', 'leave out --check, --verify-only and --bad')
-  const some = [options.only, options.where, options.limit, ...Object.keys(options.mask ?? {})]
-  if (follow && some.some((one) => one !== undefined))
+  const { only: tables, limit, where = {}, mask = {} } = options
+  const parts = [tables, limit, ...Object.values(where), ...Object.values(mask)]
+  if (follow && parts.some((one) => one !== undefined))
     throw refuse('--follow moves whole tables', 'leave out --only, --where, --limit and --mask')
   if (badTo !== undefined && (check || verifyOnly))
     throw refuse(`--bad sets rows aside, and ${given[0]} moves none`, 'leave out one of them')
@@ -297,8 +298,9 @@ async function moveLive(
       hint: 'leave out --follow, and stop the application for the time of the transfer',
     })
   }
-  const { startLog, readLog, readSwitched } = await import('../database/sqlite/changes.ts')
+  const { checkJournal, startLog, readLog, readSwitched } = await import('../database/sqlite/changes.ts')
   const { follow } = await import('./transfer-follow.ts')
+  checkJournal(from.native)
   const { signal, onProgress } = options
   const { backup, log: earlier } = await prepareTarget(source.database, target.database, options)
   const read = await readBoth(source, target, options)
