@@ -24,6 +24,7 @@ import {
   noteLog,
   plannedTarget,
   prepareTarget,
+  refuseSame,
   sameHistory,
 } from './transfer-target.ts'
 import { compareTables, pinned, type RowDifference } from './transfer-verify.ts'
@@ -139,7 +140,9 @@ export async function transfer(options: TransferOptions): Promise<TransferResult
       const work = check ? find : verifyOnly ? compare : move
       const lane = await laneOf(source)
       refuseUtf16(lane)
-      const done = await work(lane, await laneOf(target), options)
+      const other = await laneOf(target)
+      await refuseSame(lane, other)
+      const done = await work(lane, other, options)
       return { from: ours, to: theirs, verify, ...done, seconds: (performance.now() - start) / 1000 }
     }),
   )
