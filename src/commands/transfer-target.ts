@@ -1,3 +1,5 @@
+import { randomInt } from 'node:crypto'
+import { statSync } from 'node:fs'
 import { MigrateError } from '../core/errors.ts'
 import { type Migration, readMigrations } from '../core/migrations.ts'
 import { convertSchema } from '../core/schema/convert/convert.ts'
@@ -7,7 +9,7 @@ import { createSchema } from '../core/schema/sql/ddl.ts'
 import { count, list } from '../core/text.ts'
 import { different, named } from '../core/transfer/plan.ts'
 import type { Database } from '../database/database.ts'
-import type { Aside, End } from '../database/end.ts'
+import type { Aside, End, Lane } from '../database/end.ts'
 import { prepareHistory, readHistory } from '../database/history.ts'
 import {
   ASIDE,
@@ -181,6 +183,47 @@ async function missingSteps(
     })
   }
   return files.filter(({ id }) => applied.includes(id) && !there.has(id))
+}
+
+/**
+ * Two names can be of one database: another path of the same file, another host of the same server.
+ *
+ * @throws USAGE
+ */
+export async function refuseSame(source: Lane, target: Lane): Promise<void> {
+  if (!(await isSame(source, target))) return
+  throw new MigrateError(
+    'USAGE',
+    `${source.database.name} and ${target.database.name} are the same database`,
+    {
+      hint: 'name two',
+    },
+  )
+}
+
+async function isSame({ database, end: { handle } }: Lane, target: Lane): Promise<boolean> {
+  const other = target.end.handle
+  if (handle.dialect === 'sqlite' && other.dialect === 'sqlite') {
+    const [one, two] = [handle, other].map(({ native }) => native.location())
+    if (handle.native === other.native) return true
+    if (!one || !two) return false
+    const [a, b] = [one, two].map((path) => statSync(path, { bigint: true }))
+    return a?.dev === b?.dev && a?.ino === b?.ino
+  }
+  if (handle.dialect !== 'postgres' || other.dialect !== 'postgres') return false
+  const schema = 'SELECT current_schema() AS schema'
+  const [[mine], [theirs]] = await Promise.all([database.query(schema), target.database.query(schema)])
+  if (mine?.schema !== theirs?.schema) return false
+  // Nobody else takes a lock of this number: where one side has it and the other does not get it, both are one.
+  const lock = randomInt(2 ** 47)
+  await database.query('BEGIN')
+  try {
+    await database.query(`SELECT pg_advisory_xact_lock(${lock})`)
+    const [row] = await target.database.query(`SELECT pg_try_advisory_xact_lock(${lock}) AS free`)
+    return row?.free === false
+  } finally {
+    await database.query('ROLLBACK')
+  }
 }
 
 /** Tables that are not empty, without this tool's own. */

@@ -188,7 +188,7 @@ async function described(
     const right = rowOf(after, one.key, one.after)
     const key = keyTexts(moved, left ?? right)
     const columns = key === undefined || one.change === 'different' ? valuesOf(moved, left, right) : undefined
-    return { table: moved.from.name, key, change: one.change, ...(columns && { columns }) }
+    return { table: nameOf(moved.from), key, change: one.change, ...(columns && { columns }) }
   })
 }
 

@@ -24,6 +24,7 @@ import {
   noteLog,
   plannedTarget,
   prepareTarget,
+  refuseSame,
   sameHistory,
 } from './transfer-target.ts'
 import { compareTables, pinned, type RowDifference } from './transfer-verify.ts'
@@ -139,7 +140,9 @@ export async function transfer(options: TransferOptions): Promise<TransferResult
       const work = check ? find : verifyOnly ? compare : move
       const lane = await laneOf(source)
       refuseUtf16(lane, options)
-      const done = await work(lane, await laneOf(target), options)
+      const other = await laneOf(target)
+      await refuseSame(lane, other)
+      const done = await work(lane, other, options)
       return { from: ours, to: theirs, verify, ...done, seconds: (performance.now() - start) / 1000 }
     }),
   )
@@ -171,8 +174,9 @@ function checkOptions(options: TransferOptions): void {
     throw refuse('what was masked by a hash cannot be compared later', 'leave out its tables with --exclude')
   if (follow && (check || verifyOnly || badTo !== undefined))
     throw refuse('--follow moves all rows as they are', 'leave out --check, --verify-only and --bad')
-  const some = [options.only, options.where, options.limit, ...Object.keys(options.mask ?? {})]
-  if (follow && some.some((one) => one !== undefined))
+  const { only: tables, limit, where = {}, mask = {} } = options
+  const parts = [tables, limit, ...Object.values(where), ...Object.values(mask)]
+  if (follow && parts.some((one) => one !== undefined))
     throw refuse('--follow moves whole tables', 'leave out --only, --where, --limit and --mask')
   if (badTo !== undefined && (check || verifyOnly))
     throw refuse(`--bad sets rows aside, and ${given[0]} moves none`, 'leave out one of them')
@@ -293,8 +297,9 @@ async function moveLive(
       hint: 'leave out --follow, and stop the application for the time of the transfer',
     })
   }
-  const { startLog, readLog, readSwitched } = await import('../database/sqlite/changes.ts')
+  const { checkJournal, startLog, readLog, readSwitched } = await import('../database/sqlite/changes.ts')
   const { follow } = await import('./transfer-follow.ts')
+  checkJournal(from.native)
   const { signal, onProgress } = options
   const { backup, log: earlier } = await prepareTarget(source.database, target.database, options)
   const read = await readBoth(source, target, options)

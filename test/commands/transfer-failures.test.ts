@@ -90,7 +90,8 @@ for (const from of NEWEST) {
       test('2 many at once into the same target: one wins, nothing is there twice', () =>
         withRoad(from, to, { migrations: MOVABLE, rows: movableRows(from.dialect, 20) }, async (road) => {
           const { source, target, transfer } = road
-          const ended = await Promise.all(Array.from({ length: 8 }, () => transfer(['--json'])))
+          const many = from.dialect === to.dialect ? 4 : 20
+          const ended = await Promise.all(Array.from({ length: many }, () => transfer(['--json'])))
           const codes = ended.map(({ status, stdout }) =>
             status === 0 ? 'done' : JSON.parse(stdout).error.code,
           )
@@ -252,28 +253,26 @@ describe('ends of a transfer that cannot be used', () => {
     })
   })
 
-  test('7 a server that is stopped in the middle, and comes again', async () => {
-    assert.ok(sqlite)
+  test('7 a server that crashes in the middle, and comes again', async () => {
     await withServer(18, ['-c', 'fsync=off'], async ({ url }) => {
       assert.ok(sqlite && postgres)
       await withRows(sqlite, postgres, async (road) => {
-        const own = {
-          ...road,
-          args: road.args.map((word) => (word === road.target.url ? `${url}/postgres` : word)),
-        }
-        const [server] = await onServer(`${url}/postgres`, 'SHOW data_directory')
-        assert.ok(server)
+        const there = `${url}/postgres`
+        const own = { ...road, args: road.args.map((word) => (word === road.target.url ? there : word)) }
         const { status, stdout } = await disturbed(own, ['--json'], async () => {
-          // As an immediate stop of the server does: every session dies, and none can be opened for a moment.
-          await onServer(
-            `${url}/postgres`,
-            `SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()`,
+          const rows = await onServer(
+            there,
+            `SELECT pid FROM pg_stat_activity WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()`,
           )
+          process.kill(Number(rows[0]?.pid), 'SIGKILL')
         })
         assert.equal(status, 1, stdout)
+        assert.ok(['CONNECTION', 'LOCK_LOST'].includes(JSON.parse(stdout).error.code), stdout)
+        // It recovers from what its log holds.
+        while (!(await onServer(there, 'SELECT 1').catch(() => undefined)));
         const again = await run([...own.args, '--resume'])
         assert.equal(again.status, 0, again.stderr)
-        const [row] = await onServer(`${url}/postgres`, 'SELECT count(*)::int AS n FROM parts')
+        const [row] = await onServer(there, 'SELECT count(*)::int AS n FROM parts')
         assert.equal(row?.n, await countOf(road.source, 'parts'))
       })
     })

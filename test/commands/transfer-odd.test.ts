@@ -123,6 +123,49 @@ for (const from of NEWEST) {
   }
 }
 
+const WIDE = Array.from({ length: 600 }, (_, i) => `c${i}`)
+const wide = (type: string) => `
+  CREATE TABLE wide (id ${type} PRIMARY KEY, ${WIDE.map((name) => `${name} TEXT`).join(', ')});
+  CREATE TABLE named (i ${type}, c0 TEXT, k0 TEXT, bytes TEXT, long TEXT, rows TEXT, c1 ${type}, value TEXT);
+  CREATE TABLE snow (id ${type} PRIMARY KEY, t TEXT);`
+
+/** Many columns, names that the tool uses itself, keys as large as they can be. */
+const LARGE = scripts({
+  '1_large.sqlite.up': wide('INTEGER'),
+  '1_large.sqlite.down': 'SELECT 1',
+  '1_large.postgres.up': wide('bigint'),
+  '1_large.postgres.down': 'SELECT 1',
+})
+const LARGE_ROWS = [
+  `INSERT INTO wide (id, c0, c599) VALUES (1, 'a', 'z'), (2, NULL, '')`,
+  `INSERT INTO named VALUES (1, 'c0', 'k0', 'b', 'l', 'r', 7, 'v'), (1, 'c0', 'k0', 'b', 'l', 'r', 7, 'v')`,
+  `INSERT INTO snow VALUES (1, 'a'), (9223372036854775807, 'b'), (-9223372036854775808, 'c')`,
+]
+
+for (const from of NEWEST) {
+  for (const to of NEWEST) {
+    test(`six hundred columns, and keys as large as they can be, ${from.label} to ${to.label}`, () =>
+      withRoad(from, to, { migrations: LARGE, rows: LARGE_ROWS }, async ({ target, transfer: go }) => {
+        const check = await go(['--check'])
+        assert.equal(check.status, 0, `${check.stdout}${check.stderr}`)
+        const moved = await go(['--where', 'named=i = 1 AND c1 = 7'])
+        assert.equal(moved.status, 0, `${moved.stdout}${moved.stderr}`)
+        assert.doesNotMatch(moved.stderr, /about/)
+        const rows = await target.query('SELECT CAST(id AS TEXT) AS id, t FROM snow ORDER BY t')
+        assert.deepEqual(
+          rows.map(({ id }) => id),
+          ['1', '9223372036854775807', '-9223372036854775808'],
+        )
+        await target.query(`UPDATE wide SET c598 = 'x' WHERE id = 2`)
+        const { differences } = JSON.parse((await go(['--verify-only', '--json'])).stdout)
+        assert.deepEqual(
+          differences.map(({ columns }: { columns: { name: string }[] }) => columns.map(({ name }) => name)),
+          [['c598']],
+        )
+      }))
+  }
+}
+
 /** Types with no form of their own, and the texts that their values are. */
 const TYPED: Readonly<Record<string, readonly [postgres: string, sqlite: string, ...values: string[]]>> = {
   money: ['numeric(10,2)', 'NUMERIC', '12.5', '-0.01', '99999999.99'],

@@ -21,7 +21,7 @@ import type { Moved, MovedColumn } from '../../core/transfer/moved.ts'
 import { badKeys } from './bad-keys.ts'
 import { fieldSql, registerOdd } from './encode.ts'
 import { rowidOf } from './send.ts'
-import { examplesOf, headShown, headSql, inner, keySql, plain, type Values } from './values.ts'
+import { chain, examplesOf, headShown, headSql, inner, keySql, plain, type Values } from './values.ts'
 
 /** Rows that are looked at at a time. */
 const CHUNK = 500
@@ -341,8 +341,13 @@ async function scan(
   const counts = all.map(() => 0)
   const found = tally(nameOf(moved.from))
   const texts = all.filter(({ column: { form } }) => TEXTS.includes(form))
-  const bytes = texts.map(({ value }) => `ifnull(${value}, '')`).join(` || '|' || `) || `''`
-  const length = texts.map(({ value }) => `ifnull(octet_length(${value}), 0)`).join(' + ') || '0'
+  const ofAll = (sql: (value: string) => string, operator: string) =>
+    chain(
+      texts.map(({ value }) => sql(value)),
+      operator,
+    )
+  const bytes = ofAll((value) => `ifnull(${value}, '')`, `|| '|' ||`) || `''`
+  const length = ofAll((value) => `ifnull(octet_length(${value}), 0)`, '+') || '0'
   const sums = all.map(({ sql }, at) => `count(${sql}) AS n${at}`).join(', ')
   const seen = `count(*) AS rows, ${sums},
     CAST(group_concat(iif(${length} > ${LONG}, '', ${bytes}), '|') AS BLOB) AS texts, max(${length}) AS longest`

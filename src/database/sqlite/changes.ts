@@ -31,16 +31,11 @@ const KEPT = 50_000
 export type Watched = Pick<Moved, 'from' | 'key'>
 
 /**
- * Begins to note in the database itself, by triggers, which rows of these tables are written. All that commits after
- * it is noted. A log that is there already is begun anew.
+ * A source that is followed must let others write while it is read.
  *
- * @returns how the log is called, and the unique indexes of which it cannot see whom REPLACE takes away
- * @throws DATABASE without WAL mode, BUSY, READ_ONLY
+ * @throws DATABASE
  */
-export function startLog(
-  native: DatabaseSync,
-  watched: readonly Watched[],
-): { id: string; unseen: string[] } {
+export function checkJournal(native: DatabaseSync): void {
   const mode = native.prepare('PRAGMA journal_mode').get()?.journal_mode
   if (mode !== 'wal') {
     throw new MigrateError(
@@ -51,6 +46,20 @@ export function startLog(
       },
     )
   }
+}
+
+/**
+ * Begins to note in the database itself, by triggers, which rows of these tables are written. All that commits after
+ * it is noted. A log that is there already is begun anew.
+ *
+ * @returns how the log is called, and the unique indexes of which it cannot see whom REPLACE takes away
+ * @throws DATABASE without WAL mode, BUSY, READ_ONLY
+ */
+export function startLog(
+  native: DatabaseSync,
+  watched: readonly Watched[],
+): { id: string; unseen: string[] } {
+  checkJournal(native)
   return writing(native, () => {
     dropLog(native)
     const tables = new Map(introspect(native).tables.map((table) => [table.name, table]))

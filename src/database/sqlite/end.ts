@@ -71,21 +71,30 @@ function leaveWal(native: DatabaseSync): boolean {
   return mode() !== 'wal'
 }
 
-/** The rowids between the first and the last: to count is to read an index. */
+/** Bytes of the shortest row with its place in its page. */
+const LEAST = 4
+
+/** The rowids between the first and the last, if so many rows could be there: to count is to read an index. */
 async function estimate(native: DatabaseSync, moved: Moved): Promise<number> {
   const rowid = rowidOf(moved, native)
   if (rowid === undefined || moved.rows !== undefined) return count(native, moved, 'from')
   const row = native
-    .prepare(`SELECT max(${rowid}) AS most, min(${rowid}) AS least FROM main.${quoteName(moved.from.name)}`)
+    .prepare(
+      `SELECT max(${rowid}) * 1.0 AS most, min(${rowid}) * 1.0 AS least FROM main.${quoteName(moved.from.name)}`,
+    )
     .get()
-  return row?.most === null ? 0 : Number(row?.most) - Number(row?.least) + 1
+  const span = row?.most === null ? 0 : Number(row?.most) - Number(row?.least) + 1
+  const size = native
+    .prepare('SELECT page_count * page_size AS bytes FROM pragma_page_count, pragma_page_size')
+    .get()
+  return span > Number(size?.bytes) / LEAST ? count(native, moved, 'from') : span
 }
 
 function orphan(native: DatabaseSync, tables: readonly Named[]): string | undefined {
   for (const { name } of tables) {
     const row = native.prepare('SELECT * FROM pragma_foreign_key_check(?) LIMIT 1').get(name)
     if (row !== undefined)
-      return `${row.table}: the row ${row.rowid} refers to one of ${row.parent} that is not there`
+      return `${row.table}: ${row.rowid === null ? 'a row' : `the row ${row.rowid}`} refers to one of ${row.parent} that is not there`
   }
   return undefined
 }

@@ -30,6 +30,13 @@ export const headSql = (value: string, name: string) =>
   `typeof(${value}) AS ${name}_class, octet_length(${value}) AS ${name}_size,
    iif(typeof(${value}) IN ('text', 'blob'), substr(CAST(${value} AS BLOB), 1, ${HEAD}), ${value}) AS ${name}_head`
 
+/** Many operands of one operator: a chain of them is as deep as it is long for SQLite's parser, which takes a thousand. */
+export function chain(parts: readonly string[], operator: string): string {
+  if (parts.length <= 100) return parts.join(` ${operator} `)
+  const half = parts.length >> 1
+  return `(${chain(parts.slice(0, half), operator)}) ${operator} (${chain(parts.slice(half), operator)})`
+}
+
 /** A row as the driver gives it. */
 export type Values = Record<string, unknown>
 
