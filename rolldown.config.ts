@@ -23,11 +23,11 @@ const LINT_MEASURED = /src\/commands\/lint-measured/
 const LINT_FIX = /src\/(commands\/fix|core\/lint\/(postgres\/(fix|split)|sqlite\/(alter|copy)-fix)\.)/
 
 const TRANSFER =
-  /src\/(core\/transfer\/|commands\/transfer|cli\/transfer|database\/((sqlite|postgres)\/)?(end|send|receive|encode|aside|counters|digest|canonical|choose|bad|changes|apply|wire)\.)/
+  /src\/(core\/transfer\/|commands\/transfer|cli\/transfer|database\/((sqlite|postgres)\/)?(end|guarded|proof|send|receive|encode|aside|counters|digest|canonical|choose|bad|bad-keys|values|careful|taken|refused|mask|changes|apply|wire)\.)/
 
 const BATCH = /src\/(commands|database(\/sqlite)?)\/batch\./
 
-const POSTGRES_SCRIPT = /src\/database\/postgres\/(script|errors)\./
+const POSTGRES_SCRIPT = /src\/database\/postgres\/(script|errors|session|connect)\./
 
 const POSTGRES_SCHEMA = /src\/database\/postgres\/(batch|catalog|introspect|measure|outlook|read|shadow)\./
 
