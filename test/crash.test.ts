@@ -4,7 +4,7 @@ import { crash } from './crash.ts'
 import { KINDS } from './matrix.ts'
 
 /** CI does it 500 times besides: `npm run crash -- --kills 500`. */
-const KILLS = 20
+const KILLS = 10
 
 /** With CRASH_SEED those of another run again. */
 const seed = Number(process.env.CRASH_SEED ?? Date.now() % 1_000_000)

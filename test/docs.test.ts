@@ -17,7 +17,7 @@ import { text } from 'node:stream/consumers'
 import { describe, test } from 'node:test'
 import { COMMANDS, COMMON } from '../src/cli/commands.ts'
 import { CODES } from '../src/index.ts'
-import { KINDS, type Kind, NEWEST, type Scratch, SERVERS, withFolder } from './matrix.ts'
+import { KINDS, type Kind, LONG, NEWEST, type Scratch, SERVERS, withFolder } from './matrix.ts'
 import type { Run } from './process.ts'
 import { noBackups } from './programs.ts'
 
@@ -239,12 +239,15 @@ async function tell(
 describe('1 the guides', { concurrency: true }, () => {
   // Both tell one story (1.4): it is run once.
   const [, postgres] = NEWEST
-  test(`1.1 they are a story that runs, on SQLite and ${postgres?.label}`, () =>
-    postgres?.scratch((scratch) =>
-      withNamed(postgres, EMPTY, (empty) =>
-        withInstalled((folder) => tell('docs/guide.md', postgres, scratch, empty, folder)),
-      ),
-    ))
+  // It takes a minute: `npm run long` tells it.
+  if (LONG) {
+    test(`1.1 they are a story that runs, on SQLite and ${postgres?.label}`, () =>
+      postgres?.scratch((scratch) =>
+        withNamed(postgres, EMPTY, (empty) =>
+          withInstalled((folder) => tell('docs/guide.md', postgres, scratch, empty, folder)),
+        ),
+      ))
+  }
 
   for (const guide of GUIDES) {
     test(`1.2 ${guide} shows Nexflow's migrations as they are`, () => {

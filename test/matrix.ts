@@ -97,11 +97,5 @@ export const KINDS: readonly Kind[] = [SQLITE, ...SERVERS.map(postgres)]
 /** SQLite and the newest PostgreSQL: for what takes long and is the same on every major. */
 export const NEWEST: readonly Kind[] = KINDS.filter((_, i) => i === 0 || i === KINDS.length - 1)
 
-/** `npm run long`: what takes long runs on every server, and more often. */
+/** Whether this is `npm run long`: on every server, and more often. */
 export const LONG = process.env.TEST_LONG !== undefined
-
-/** For what takes long: SQLite and the newest PostgreSQL, or all. */
-export const SOME: readonly Kind[] = LONG ? KINDS : NEWEST
-
-/** For what takes long: the newest server, or all. */
-export const SOME_SERVERS: readonly Server[] = LONG ? SERVERS : SERVERS.slice(-1)

@@ -71,7 +71,7 @@ if (missing.length > 0 && process.env.TEST_PROGRAMS === 'required') {
 const given = process.env.TEST_POSTGRES_URL
 process.exitCode = await withCommand((bin) =>
   given === undefined
-    ? withServers([15, 18], (servers) => test(bin, servers))
+    ? withServers(process.env.TEST_LONG === undefined ? [18] : [15, 18], (servers) => test(bin, servers))
     : test(bin, [{ label: 'postgres of TEST_POSTGRES_URL', url: given.replace(/(?<=[^/])\/[^/]*$/, '') }]),
 )
 for (const line of missing) console.log(line)

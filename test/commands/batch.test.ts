@@ -11,7 +11,7 @@ import fc from 'fast-check'
 import { nextSize } from '../../src/commands/batch.ts'
 import { down, type ProgressEvent, plan, up } from '../../src/index.ts'
 import type { Job, Said } from '../crash-worker.ts'
-import { KINDS, type Kind, NEWEST, type Scratch, SERVERS, SOME, withFolder } from '../matrix.ts'
+import { KINDS, type Kind, NEWEST, type Scratch, SERVERS, withFolder } from '../matrix.ts'
 import { run, start } from '../process.ts'
 import { errorOf, scripts } from '../tools.ts'
 
@@ -547,7 +547,7 @@ if (SQLITE?.dialect === 'sqlite') {
     }))
 }
 
-for (const kind of SOME.filter(({ dialect }) => dialect === 'postgres')) {
+for (const kind of KINDS.filter(({ dialect }) => dialect === 'postgres')) {
   test(`1.8 partitions, other schemas, keys of many types, USING and limits of its own, ${kind.label}`, () =>
     kind.scratch(async ({ url: database, query }) => {
       const first = `CREATE SCHEMA "Far";
@@ -580,7 +580,7 @@ for (const kind of SOME.filter(({ dialect }) => dialect === 'postgres')) {
     }))
 }
 
-for (const kind of SOME.filter(({ dialect }) => dialect === 'sqlite')) {
+for (const kind of KINDS.filter(({ dialect }) => dialect === 'sqlite')) {
   test('1.9 rows by their numbers, however these are called and as large as they are', () =>
     kind.scratch(async (scratch) => {
       const { url: database, query } = scratch

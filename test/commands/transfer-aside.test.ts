@@ -12,7 +12,7 @@ import { load } from '../../src/commands/transfer-load.ts'
 import type { Schema } from '../../src/core/schema/model.ts'
 import type { Entry } from '../../src/core/transfer/aside.ts'
 import { withDatabase } from '../../src/database/database.ts'
-import { SOME_SERVERS, withFolder } from '../matrix.ts'
+import { SERVERS, withFolder } from '../matrix.ts'
 import { type Both, tableOf, withBoth } from '../transfer.ts'
 
 const UUID = (n: number) => `00000000-0000-4000-8000-${String(n).padStart(12, '0')}`
@@ -112,7 +112,7 @@ async function withAside<T>(both: Both, work: (path: string) => Promise<T>): Pro
   return work(`${both.folder}/bad.jsonl`)
 }
 
-for (const server of SOME_SERVERS) {
+for (const server of SERVERS) {
   describe(`rows set aside, from SQLite to ${server.label}`, () => {
     test('1 what the target does not take is in the file, and all else in the target', async () => {
       await withBoth(server, (both) =>

@@ -98,7 +98,7 @@ describe('what transfer prints', () => {
       assert.match(stdout, /^kinds +20 rows +\S+ \w+ +[\d.]+ s +[\da-f]{16}$/m)
       assert.match(
         stdout,
-        /\nevery row is the same on both sides, by the digest that each has made of its own\n$/,
+        /\nevery row is the same on both sides, by a digest that each has made by itself\n$/,
       )
       const quiet = await transfer(['--verify-only', '--quiet'])
       assert.deepEqual([quiet.status, quiet.stdout, quiet.stderr], [0, '', ''])

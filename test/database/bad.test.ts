@@ -10,7 +10,7 @@ import { receive } from '../../src/database/postgres/receive.ts'
 import { isRefusal, serverOf } from '../../src/database/postgres/refused.ts'
 import { findBad } from '../../src/database/sqlite/bad.ts'
 import { send } from '../../src/database/sqlite/send.ts'
-import { SOME_SERVERS } from '../matrix.ts'
+import { SERVERS } from '../matrix.ts'
 import { type Both, tableOf, withBoth } from '../transfer.ts'
 
 /** A type of every form, and more where it has parameters. */
@@ -243,7 +243,7 @@ async function makeTables({ native, client }: Both): Promise<void> {
   }
 }
 
-for (const server of SOME_SERVERS) {
+for (const server of SERVERS) {
   describe(`bad rows, from SQLite to ${server.label}`, () => {
     test('1 a value is found bad where the converter or the server refuses it, and only there', async () => {
       await withBoth(server, async (both) => {
@@ -254,7 +254,7 @@ for (const server of SOME_SERVERS) {
   })
 }
 
-for (const server of SOME_SERVERS.slice(-1)) {
+for (const server of SERVERS.slice(-1)) {
   describe(`bad rows, from SQLite to ${server.label}, at random`, () => {
     test('2 so it is with texts that nobody has thought of', async () => {
       await withBoth(server, async (both) => {

@@ -10,7 +10,7 @@ import { trialsOf } from '../../src/core/transfer/map.ts'
 import { select, type Wanted } from '../../src/core/transfer/select.ts'
 import { tryOut } from '../../src/database/choose.ts'
 import { type Database, withDatabase } from '../../src/database/database.ts'
-import { KINDS, type Kind, NEWEST, SOME } from '../matrix.ts'
+import { KINDS, type Kind, NEWEST } from '../matrix.ts'
 import { errorOf } from '../tools.ts'
 
 /** A database of a test's own, in one transaction that is rolled back. */
@@ -262,7 +262,7 @@ for (const kind of NEWEST) {
 
 // ---------------------------------------------------------------- cases
 
-for (const kind of SOME) {
+for (const kind of KINDS) {
   describe(`2 ${kind.label}`, () => {
     test('2.1 a chain of rows that each refer to the one before', () =>
       withOpen(kind, async (open) => {
@@ -396,7 +396,7 @@ test('3.5 SQLite: of so many rows that the table is better read once', () =>
   }))
 
 describe('4 PostgreSQL', () => {
-  for (const kind of SOME.filter(({ dialect }) => dialect === 'postgres')) {
+  for (const kind of KINDS.filter(({ dialect }) => dialect === 'postgres')) {
     const taken = (script: string, wanted: Wanted) =>
       withOpen(kind, async (open) => {
         await open.exec(script)

@@ -9,7 +9,7 @@ import { tablesInOrder } from '../../src/core/schema/sql/order.ts'
 import { introspect as introspectPostgres } from '../../src/database/postgres/introspect.ts'
 import { introspect as introspectSqlite } from '../../src/database/sqlite/introspect.ts'
 import { type Logger, up } from '../../src/index.ts'
-import { type Kind, SOME } from '../matrix.ts'
+import { KINDS, type Kind } from '../matrix.ts'
 import { schemas } from '../schemas.ts'
 
 const SILENT: Logger = { info: () => {}, warn: () => {} }
@@ -190,7 +190,7 @@ const SQLITE_KEYWORDS =
 
 const RUNS = { sqlite: 50, postgres: 6 }
 
-for (const kind of SOME) {
+for (const kind of KINDS) {
   describe(kind.label, () => {
     const { dialect } = kind
 
@@ -344,7 +344,7 @@ describe('rows', () => {
     return notes
   }
 
-  for (const kind of SOME) {
+  for (const kind of KINDS) {
     const sqlite = kind.dialect === 'sqlite'
 
     test(`1 NULLs become the default: ${kind.label}`, () =>

@@ -10,7 +10,7 @@ import {
   type Query,
 } from '../../src/database/postgres/digest.ts'
 import { count, digest } from '../../src/database/sqlite/digest.ts'
-import { SOME_SERVERS } from '../matrix.ts'
+import { SERVERS } from '../matrix.ts'
 import { column, moved, type Pair, SAMPLES } from '../moved.ts'
 
 /** Does `work` with an empty database. */
@@ -384,7 +384,7 @@ describe('digest: sqlite', () => {
   })
 })
 
-for (const server of SOME_SERVERS) {
+for (const server of SERVERS) {
   describe(`digest: ${server.label}`, () => {
     const url = `${server.url}/postgres`
 

@@ -6,7 +6,7 @@ import { writeDecimal } from '../../src/core/transfer/decimal.ts'
 import { bytesOf, Chain, hexOf, Sum } from '../../src/core/transfer/hash.ts'
 import { JsonPrinter } from '../../src/core/transfer/json.ts'
 import { Output } from '../../src/core/transfer/output.ts'
-import { SOME_SERVERS } from '../matrix.ts'
+import { SERVERS } from '../matrix.ts'
 import { text } from '../moved.ts'
 
 /** What the server says of each text. */
@@ -145,7 +145,7 @@ describe('hash', () => {
   })
 })
 
-for (const server of SOME_SERVERS) {
+for (const server of SERVERS) {
   describe(`hash: ${server.label}`, () => {
     const onServer = async (work: (ask: Ask) => Promise<void>) => {
       const client = new pg.Client(`${server.url}/postgres`)

@@ -4,7 +4,7 @@ import type { Effect, Measured } from '../../src/core/lint/effect.ts'
 import { parseScript } from '../../src/core/script.ts'
 import { type Database, withDatabase } from '../../src/database/database.ts'
 import { withShadow } from '../../src/database/shadow.ts'
-import { SOME } from '../matrix.ts'
+import { KINDS } from '../matrix.ts'
 import { errorOf } from '../tools.ts'
 
 const SCHEMA = `
@@ -278,7 +278,7 @@ const CASES: readonly Case[] = [
 
 const script = (text: string) => parseScript('a.sql', text)
 
-for (const kind of SOME.filter(({ dialect }) => dialect === 'postgres')) {
+for (const kind of KINDS.filter(({ dialect }) => dialect === 'postgres')) {
   const major = Number(/\d+/.exec(kind.label)?.[0] ?? 99)
 
   /** On a database of which the schema is made anew. */

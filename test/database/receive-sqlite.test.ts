@@ -6,7 +6,7 @@ import fc from 'fast-check'
 import type { Packet } from '../../src/database/end.ts'
 import { send, snapshot } from '../../src/database/postgres/send.ts'
 import { receive } from '../../src/database/sqlite/receive.ts'
-import { NEWEST, type Scratch, SOME, withFolder } from '../matrix.ts'
+import { KINDS, NEWEST, type Scratch, withFolder } from '../matrix.ts'
 import { errorOf } from '../tools.ts'
 import { movedOf, packets, withClient } from './moved.ts'
 
@@ -169,7 +169,7 @@ const MADE = `CREATE TABLE t (id INTEGER PRIMARY KEY, ${Object.entries(WAYS)
   .map(([name, { sqlite }]) => `"${name}" ${sqlite}`)
   .join(', ')})`
 
-for (const kind of SOME.filter(({ dialect }) => dialect === 'postgres')) {
+for (const kind of KINDS.filter(({ dialect }) => dialect === 'postgres')) {
   describe(`receive from ${kind.label}`, () => {
     test('1 values of every form are what the design says', async () => {
       await kind.scratch(async (source) => {

@@ -6,7 +6,7 @@ import { from as copyFrom } from 'pg-copy-streams'
 import type { Moved } from '../../src/core/transfer/moved.ts'
 import type { Packet } from '../../src/database/end.ts'
 import { send, snapshot } from '../../src/database/postgres/send.ts'
-import { SOME } from '../matrix.ts'
+import { KINDS } from '../matrix.ts'
 import { movedOf, withClient } from './moved.ts'
 
 /** The header and the trailer of COPY BINARY. */
@@ -33,7 +33,7 @@ async function gathered(rows: AsyncIterable<Packet>): Promise<Packet[]> {
 
 const sum = (all: readonly Packet[]) => all.reduce((rows, packet) => rows + packet.rows, 0)
 
-for (const kind of SOME.filter(({ dialect }) => dialect === 'postgres')) {
+for (const kind of KINDS.filter(({ dialect }) => dialect === 'postgres')) {
   describe(`send, ${kind.label}`, () => {
     test('1 COPY FROM takes what it gives, of every type', async () => {
       await kind.scratch(async (source) => {

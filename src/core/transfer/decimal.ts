@@ -44,8 +44,15 @@ export function writeDecimal(
     for (let i = from; i < at; i++) exponent = Math.min(exponent * 10 + (bytes[i] ?? 0) - ZERO, 1e9)
     if (sign === MINUS) exponent = -exponent
   }
+  // Of zero it says nothing.
+  if (exponent > MOST_DIGITS && isZero(bytes, first, last)) exponent = MOST_DIGITS
   if (at !== end || Math.abs(exponent) > MOST_DIGITS) return false
   return write(out, { bytes, negative, first, whole, last, fraction, exponent }, trim)
+}
+
+function isZero(bytes: Uint8Array, start: number, end: number): boolean {
+  for (let i = start; i < end; i++) if (bytes[i] !== ZERO && bytes[i] !== POINT) return false
+  return true
 }
 
 interface Decimal {

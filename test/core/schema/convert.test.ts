@@ -12,7 +12,7 @@ import type { Column, Schema } from '../../../src/core/schema/model.ts'
 import { parityRules } from '../../../src/core/schema/pairs.ts'
 import { createSchema } from '../../../src/core/schema/sql/ddl.ts'
 import { withDatabase } from '../../../src/database/database.ts'
-import { KINDS, type Kind as Matrix } from '../../matrix.ts'
+import { KINDS, type Kind as Matrix, NEWEST } from '../../matrix.ts'
 
 const SQLITE = `
   CREATE TABLE people (
@@ -160,7 +160,7 @@ function typesOf(schema: Schema, table: string): Record<string, string> {
 }
 
 describe('what becomes of each', () => {
-  const [sqlite, , postgres] = KINDS
+  const [sqlite, postgres] = NEWEST
   const converted = async (kind: Matrix | undefined, sql: string, hints?: Hints) => {
     assert.ok(kind)
     const expressions = await loadExpressions()

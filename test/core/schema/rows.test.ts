@@ -5,7 +5,7 @@ import { fill, readRows } from '../../../src/commands/rows.ts'
 import type { Snapshot } from '../../../src/core/schema/rows/row-changes.ts'
 import { type RowOptions, sampleRows } from '../../../src/core/schema/rows/rows.ts'
 import { type Database, withDatabase } from '../../../src/database/database.ts'
-import { SOME } from '../../matrix.ts'
+import { KINDS } from '../../matrix.ts'
 
 /** Types of each dialect; those in the first list have room for many values that differ. */
 const TYPES = {
@@ -147,7 +147,7 @@ function column(rows: Snapshot, table: string, name: string): (string | null)[] 
   return all.map((row) => row[columns.indexOf(name)] ?? null)
 }
 
-for (const kind of SOME) {
+for (const kind of KINDS) {
   const { dialect } = kind
   const here = <T>(ddl: string, work: (database: Database) => Promise<T>) =>
     kind.scratch(({ url }) =>
