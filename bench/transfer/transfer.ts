@@ -12,7 +12,7 @@ import { FULL, LANES, NONE, PGLOADER, SERIAL, UTC, type Way, waysOf } from './wa
 
 /** 1 is 5.9 million rows; a smaller one is for trying things out. */
 const SCALE = Number(process.env.TRANSFER_SCALE ?? 1)
-const ROUNDS = 3
+const ROUNDS = Number(process.env.TRANSFER_ROUNDS ?? 3)
 
 /** Times the rate of the other. */
 const AT_LEAST = { copy: 1.5, pgloader: 5, verified: 1 } as const

@@ -70,7 +70,7 @@ async function assertResumes(road: Road, from: Kind, to: Kind): Promise<void> {
 }
 
 for (const from of NEWEST) {
-  for (const to of NEWEST.filter((one) => LONG || one !== from)) {
+  for (const to of NEWEST.filter((one) => LONG || (one !== from && from.dialect === 'sqlite'))) {
     describe(`a transfer that is disturbed, ${from.label} to ${to.label}`, () => {
       for (const signal of ['SIGINT', 'SIGKILL'] as const) {
         test(`1 ${signal}: it says how it goes on, and does`, () =>

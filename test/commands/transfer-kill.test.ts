@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { mkdirSync, writeFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { describe, test } from 'node:test'
 import { openDatabase, transfer, up } from '../../src/index.ts'
 import { type Kind, LONG, NEWEST, type Scratch, withFolder } from '../matrix.ts'
@@ -45,7 +45,8 @@ for (const from of NEWEST) {
         withEnds(from, to, async (source, target, dir) => {
           const args = ['transfer', '--from', source.url, '--to', target.url, '--dir', dir]
           for (let kill = 0; kill < KILLS; kill++) {
-            const child = start([...args, ...(await resumable(target))])
+            // Backups of what it replaces go where it runs.
+            const child = start([...args, ...(await resumable(target))], { cwd: dirname(dir) })
             const exit = once(child, 'exit')
             // Somewhere in the time that it takes: there is no event in it that could be awaited.
             const timer = setTimeout(() => child.kill('SIGKILL'), 250 + Math.random() * 900)
@@ -58,7 +59,7 @@ for (const from of NEWEST) {
           }
           const more = await resumable(target)
           if (!more.includes('--replace')) {
-            const { status, document } = await json([...args, ...more])
+            const { status, document } = await json([...args, ...more], { cwd: dirname(dir) })
             assert.equal(status, 0, JSON.stringify(document))
           }
           assert.deepEqual(await contents(target, to.dialect), await contents(source, from.dialect))
